@@ -1,0 +1,184 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Type is a ConfigDef type; its String is what the REST answers show (CW-53).
+type Type string
+
+// The types of Kafka's ConfigDef that connectors use.
+const (
+	BooleanType  Type = "BOOLEAN"
+	StringType   Type = "STRING"
+	IntType      Type = "INT"
+	ShortType    Type = "SHORT"
+	LongType     Type = "LONG"
+	DoubleType   Type = "DOUBLE"
+	ListType     Type = "LIST"
+	ClassType    Type = "CLASS"
+	PasswordType Type = "PASSWORD"
+)
+
+// Importance of a key (CW-53).
+type Importance string
+
+// The importances.
+const (
+	High   Importance = "HIGH"
+	Medium Importance = "MEDIUM"
+	Low    Importance = "LOW"
+)
+
+// Key declares one configuration key. Name has the exact Java spelling: it is our public API.
+type Key struct {
+	Name       string
+	Type       Type
+	Default    string // in text form; see HasDefault
+	HasDefault bool   // false: no default. With Required it must be given, otherwise it is null
+	Required   bool
+	Importance Importance
+	Doc        string
+	Group      string // "" = null
+	Width      string // NONE SHORT MEDIUM LONG; "" = NONE
+	Display    string // "" = the name
+	Order      int
+	Dependents []string
+	Aliases    []string // older names that are still accepted (DM-08)
+	// OneOf lists the accepted words (case-insensitive). Empty accepts any.
+	OneOf []string
+	// Check validates the parsed value (the Go types of Values.Get); its error text is the
+	// part after "Invalid value V for configuration K: ".
+	Check func(value any) error
+	// Refuse returns why a value, given as text, is known to Kafka Connect or Debezium but not honoured
+	// here yet, and what to do instead; "" accepts it. It is asked only for values that
+	// were given and differ from the default. It is how "never ignored in silence" holds.
+	Refuse func(value string) string
+	// NoEffect marks a key that is accepted without effect, and says why that is right
+	// ("the JDBC pool of the Java connector does not exist here"). It is reported once as a warning.
+	NoEffect string
+}
+
+// Pattern declares a family of keys by prefix (or a predicate), for names that carry parameters
+// (DM-63). Such keys are known; the connector reads them with Values.Prefixed or Values.Raw.
+type Pattern struct {
+	// Match says whether the key belongs to the family.
+	Match func(name string) bool
+	// Refuse is as in Key; it gets name and value.
+	Refuse   func(name, value string) string
+	NoEffect string
+	Doc      string
+}
+
+// Prefix makes a Match for a prefix.
+func Prefix(p string) func(string) bool {
+	return func(name string) bool { return strings.HasPrefix(name, p) }
+}
+
+// Def is the set of keys of one thing that can be configured. Immutable after NewDef.
+type Def struct {
+	keys     []Key
+	byName   map[string]int
+	alias    map[string]string
+	patterns []Pattern
+	// Cross checks run after all keys parsed without error on their own.
+	cross []func(v *Values) []Problem
+}
+
+// NewDef makes a definition. A name declared twice panics: it is a programming error.
+func NewDef(keys ...Key) *Def {
+	d := &Def{byName: map[string]int{}, alias: map[string]string{}}
+	for _, k := range keys {
+		if _, dup := d.byName[k.Name]; dup {
+			panic("configs: key declared twice: " + k.Name)
+		}
+		if k.Importance == "" {
+			k.Importance = Medium
+		}
+		d.byName[k.Name] = len(d.keys)
+		d.keys = append(d.keys, k)
+		for _, a := range k.Aliases {
+			d.alias[a] = k.Name
+		}
+	}
+	return d
+}
+
+// With returns a new Def with further keys.
+func (d *Def) With(keys ...Key) *Def {
+	n := NewDef(append(append([]Key(nil), d.keys...), keys...)...)
+	n.patterns = append([]Pattern(nil), d.patterns...)
+	n.cross = append(n.cross, d.cross...)
+	return n
+}
+
+// WithPatterns returns a new Def that also knows these families of keys.
+func (d *Def) WithPatterns(ps ...Pattern) *Def {
+	n := d.With()
+	n.patterns = append(n.patterns, ps...)
+	return n
+}
+
+// WithCheck returns a new Def with a check over several keys.
+func (d *Def) WithCheck(fn func(v *Values) []Problem) *Def {
+	n := d.With()
+	n.cross = append(n.cross, fn)
+	return n
+}
+
+// Keys returns the declared keys in order.
+func (d *Def) Keys() []Key { return d.keys }
+
+// Key returns a declared key by its name or an alias of it.
+func (d *Def) Key(name string) (Key, bool) {
+	if a, ok := d.alias[name]; ok {
+		name = a
+	}
+	i, ok := d.byName[name]
+	if !ok {
+		return Key{}, false
+	}
+	return d.keys[i], true
+}
+
+// Knows reports whether a key is declared, an alias, or in a family.
+func (d *Def) Knows(name string) bool {
+	if _, ok := d.Key(name); ok {
+		return true
+	}
+	for _, p := range d.patterns {
+		if p.Match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Problem is one finding on one key.
+type Problem struct {
+	Key     string
+	Message string
+}
+
+func (p Problem) Error() string { return p.Message }
+
+// Problems is a list of findings that is also an error.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	msgs := make([]string, len(ps))
+	for i, p := range ps {
+		msgs[i] = p.Message
+	}
+	return strings.Join(msgs, "; ")
+}
+
+// invalid is the text of Kafka's ConfigException for a bad value (CW-59).
+func invalid(name, value, why string) Problem {
+	msg := fmt.Sprintf("Invalid value %s for configuration %s", value, name)
+	if why != "" {
+		msg += ": " + why
+	}
+	return Problem{name, msg}
+}

@@ -1,0 +1,42 @@
+package deliver
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anabranch/anabranch/records"
+)
+
+// Done reports the end of one Write: nil when every record of the batch is durable at the
+// target (or was dropped on purpose), else the error. It is called exactly once for each
+// Write that returned nil, from any goroutine, never from within Write, and does not block.
+type Done func(error)
+
+// Sink writes batches to one target for one task.
+//
+// Lanes call Write; calls for one lane (equal Batch.Origin.Table) come in order and one at a
+// time, calls for different lanes may be concurrent. The sink owns the batch from the call
+// on, also when Write returns an error, and releases it when it no longer needs it, before
+// Done. Records of one lane must reach the target in order.
+type Sink interface {
+	// Open connects. At start-up an error is fatal unless it is marked retriable.
+	Open(ctx context.Context) error
+	// Write takes a batch. It may block for a bounded time, or until ctx ends. A returned
+	// error means that nothing more can be written; Done will not be called then.
+	Write(ctx context.Context, b *records.Batch, done Done) error
+	// Flush returns when every earlier Write is done. It is called before offsets are
+	// committed on stop, and when partitions are taken away.
+	Flush(ctx context.Context) error
+	// Close frees everything. Writes still under way may be lost: their Done gets an error.
+	Close() error
+}
+
+// Env is what a task gives its sink besides the configuration.
+type Env struct {
+	Connector string
+	TaskID    int
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // wrapped: carries connector and task labels
+}
