@@ -1,0 +1,69 @@
+package actors
+
+import (
+	"context"
+
+	"github.com/anabranch/anabranch/capture"
+	"github.com/anabranch/anabranch/deliver"
+	"github.com/anabranch/anabranch/records"
+)
+
+// State is a state as Connect names it (CW-31).
+type State string
+
+// Connect's states. Restarting is also shown while a task waits to come back by itself
+// after a retriable failure; its trace then says why.
+const (
+	Unassigned State = "UNASSIGNED"
+	Running    State = "RUNNING"
+	Paused     State = "PAUSED"
+	Failed     State = "FAILED"
+	Restarting State = "RESTARTING"
+	Stopped    State = "STOPPED"
+)
+
+// StatusSink hears of every change of state. Calls for one connector or task come in order;
+// an implementation must not block for long and must not call back into the System.
+type StatusSink interface {
+	ConnectorState(connector string, state State, trace string)
+	TaskState(connector string, task int, state State, trace string)
+}
+
+// OffsetStore keeps source offsets. Store returns when they are durable (invariant 1).
+type OffsetStore interface {
+	Load(ctx context.Context, connector string) ([]records.Position, error)
+	Store(ctx context.Context, connector string, positions []records.Position) error
+}
+
+// Transform is one step of a lane's chain. It changes the batch in place and may drop records.
+type Transform interface {
+	Apply(b *records.Batch) error
+}
+
+// Connector is what the herder asks the system to run.
+type Connector struct {
+	Name   string
+	Paused bool
+	Tasks  []Task
+}
+
+// Task says how to build one incarnation of a task. Build must not block for long: a Source
+// or Sink connects in Open, which the task calls from its pump.
+type Task struct {
+	ID    int
+	Build func() (Parts, error)
+}
+
+// Parts are the pieces of one incarnation.
+type Parts struct {
+	Source capture.Source
+	Sink   deliver.Sink
+	// NewChain makes the transforms of one lane; nil or an empty result means none.
+	NewChain func() ([]Transform, error)
+	// Offsets is nil for sink connectors: Source.Commit is their offset store.
+	Offsets OffsetStore
+	// MaxRetries bounds the restarts in a row after retriable failures; negative is unlimited
+	// (errors.max.retries, DM-58). RetryWaitMillis is the longest wait (retriable.restart.connector.wait.ms).
+	MaxRetries      int
+	RetryWaitMillis int64
+}
