@@ -210,3 +210,41 @@ func (b *Batch) AddHeaders(hs ...Header) (off, n uint32) {
 func (b *Batch) RecordHeaders(r *Record) []Header {
 	return b.Headers[r.HeaderOff : r.HeaderOff+r.HeaderN]
 }
+
+// DefaultValue makes a value of a schema's default; null if it has none. Arrays are made of
+// their elements' Go values.
+func (b *Batch) DefaultValue(s *Schema) Value {
+	switch d := s.Default.(type) {
+	case bool:
+		return BoolValue(d)
+	case int64:
+		switch s.Type {
+		case Int8:
+			return Int8Value(int8(d))
+		case Int16:
+			return Int16Value(int16(d))
+		case Int32:
+			return Int32Value(int32(d))
+		default:
+			return Int64Value(d)
+		}
+	case float64:
+		if s.Type == Float32 {
+			return Float32Value(float32(d))
+		}
+		return Float64Value(d)
+	case string:
+		return b.AddString(d)
+	case []byte:
+		return b.AddBytes(d)
+	case []any:
+		off := b.AddVals(len(d))
+		for i := range d {
+			e := *s.Elem
+			e.Default = d[i]
+			b.Vals[int(off)+i] = b.DefaultValue(&e)
+		}
+		return Value{Kind: KindArray, Off: off, N: uint32(len(d))}
+	}
+	return Null
+}
