@@ -127,6 +127,72 @@ func (d *Def) WithCheck(fn func(v *Values) []Problem) *Def {
 	return n
 }
 
+// Merge returns a new Def with the keys, families and checks of both. A key that both
+// declare keeps the place of the first and the declaration of the second, as Connect lets
+// a connector's own definition win over the common one.
+func (d *Def) Merge(other *Def) *Def {
+	keys := append([]Key(nil), d.keys...)
+	for _, k := range other.keys {
+		if i, dup := d.byName[k.Name]; dup {
+			keys[i] = k
+			continue
+		}
+		keys = append(keys, k)
+	}
+	n := NewDef(keys...)
+	n.patterns = append(append(n.patterns, d.patterns...), other.patterns...)
+	n.cross = append(append(n.cross, d.cross...), other.cross...)
+	return n
+}
+
+// Prefixed returns the definition as part of a larger one: every name gets the prefix, as
+// Kafka's ConfigDef.embed does. A group that is not empty replaces the groups of the keys.
+func (d *Def) Prefixed(prefix, group string) *Def {
+	keys := make([]Key, len(d.keys))
+	for i, k := range d.keys {
+		if k.Display == "" {
+			k.Display = k.Name
+		}
+		k.Name = prefix + k.Name
+		if group != "" {
+			k.Group = group
+		}
+		k.Dependents = prefixAll(prefix, k.Dependents)
+		k.Aliases = prefixAll(prefix, k.Aliases)
+		keys[i] = k
+	}
+	n := NewDef(keys...)
+	for _, p := range d.patterns {
+		match, refuse := p.Match, p.Refuse
+		p.Match = func(name string) bool {
+			rest, ok := strings.CutPrefix(name, prefix)
+			return ok && match(rest)
+		}
+		if refuse != nil {
+			p.Refuse = func(name, value string) string { return refuse(strings.TrimPrefix(name, prefix), value) }
+		}
+		n.patterns = append(n.patterns, p)
+	}
+	if len(d.cross) > 0 {
+		n.cross = append(n.cross, func(v *Values) []Problem {
+			_, found := d.Parse(v.Prefixed(prefix))
+			for i := range found {
+				found[i].Key = prefix + found[i].Key
+			}
+			return found
+		})
+	}
+	return n
+}
+
+func prefixAll(prefix string, names []string) []string {
+	out := make([]string, len(names))
+	for i, s := range names {
+		out[i] = prefix + s
+	}
+	return out
+}
+
 // Keys returns the declared keys in order.
 func (d *Def) Keys() []Key { return d.keys }
 
