@@ -160,8 +160,8 @@ func (c *ConnectWorker) Call(ctx context.Context, method, path string, body any)
 	return call(ctx, method, c.URL()+path, body)
 }
 
-// client keeps no connections, so that tests which look for leaks see none.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+// oneShot keeps no connections, so that tests which look for leaks see none.
+var oneShot = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func call(ctx context.Context, method, target string, body any) (code int, answer []byte, err error) {
 	var in io.Reader
@@ -179,7 +179,7 @@ func call(ctx context.Context, method, target string, body any) (code int, answe
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(req)
+	res, err := oneShot.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -247,6 +247,9 @@ func connectPlan(bootstrap, group string, o ConnectOptions) *plan {
 				return fmt.Errorf("status %d: %.200s", code, body)
 			}
 			return nil
+		},
+		use: func(r *record) (string, []string) {
+			return "http://" + r.addr("rest"), []string{"curl -s http://" + r.addr("rest") + "/connector-plugins", "runs " + r.Print}
 		},
 	}
 }

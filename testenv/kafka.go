@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const kafkaVersion = "4.3.1"
+const (
+	kafkaVersion   = "4.3.1"
+	kafkaClusterID = "dGVzdGVudmNsdXN0ZXJpZA"
+	kafkaHeap      = "512m"
+)
 
 // KafkaServer is one Kafka broker in KRaft mode.
 type KafkaServer struct{ *Server }
@@ -157,6 +162,38 @@ func (k *KafkaServer) readAll(ctx context.Context, topics []string) ([]*kgo.Reco
 	return recs, nil
 }
 
+func (o KafkaOptions) props(r *record) map[string]string {
+	props := map[string]string{
+		"process.roles":                                    "broker,controller",
+		"node.id":                                          "1",
+		"controller.quorum.voters":                         "1@" + r.addr("controller"),
+		"controller.listener.names":                        "CONTROLLER",
+		"listeners":                                        "PLAINTEXT://" + r.addr("client") + ",CONTROLLER://" + r.addr("controller"),
+		"advertised.listeners":                             "PLAINTEXT://" + r.addr("client"),
+		"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"log.dirs":                                         filepath.Join(r.Dir, "data"),
+		"offsets.topic.replication.factor":                 "1",
+		"offsets.topic.num.partitions":                     "4", // 50 by default, which only costs start-up time
+		"transaction.state.log.replication.factor":         "1",
+		"transaction.state.log.min.isr":                    "1",
+		"transaction.state.log.num.partitions":             "4",
+		"share.coordinator.state.topic.replication.factor": "1",
+		"share.coordinator.state.topic.min.isr":            "1",
+		"share.coordinator.state.topic.num.partitions":     "1",
+		"default.replication.factor":                       "1",
+		"min.insync.replicas":                              "1",
+		"group.initial.rebalance.delay.ms":                 "0",
+		"group.min.session.timeout.ms":                     "1000",
+		"auto.create.topics.enable":                        "true",
+		"num.partitions":                                   "1",
+		"message.max.bytes":                                "10485760",
+		"replica.fetch.max.bytes":                          "10485760",
+		"controlled.shutdown.max.retries":                  "1",
+	}
+	maps.Copy(props, o.Props)
+	return props
+}
+
 func kafkaPlan(o KafkaOptions) *plan {
 	return &plan{
 		part:   "kafka",
@@ -165,44 +202,20 @@ func kafkaPlan(o KafkaOptions) *plan {
 		within: time.Minute,
 		stop:   syscall.SIGTERM,
 		prepare: func(ctx context.Context, r *record) error {
-			props := map[string]string{
-				"process.roles":                                    "broker,controller",
-				"node.id":                                          "1",
-				"controller.quorum.voters":                         "1@" + r.addr("controller"),
-				"controller.listener.names":                        "CONTROLLER",
-				"listeners":                                        "PLAINTEXT://" + r.addr("client") + ",CONTROLLER://" + r.addr("controller"),
-				"advertised.listeners":                             "PLAINTEXT://" + r.addr("client"),
-				"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-				"log.dirs":                                         filepath.Join(r.Dir, "data"),
-				"offsets.topic.replication.factor":                 "1",
-				"offsets.topic.num.partitions":                     "4", // 50 by default, which only costs start-up time
-				"transaction.state.log.replication.factor":         "1",
-				"transaction.state.log.min.isr":                    "1",
-				"transaction.state.log.num.partitions":             "4",
-				"share.coordinator.state.topic.replication.factor": "1",
-				"share.coordinator.state.topic.min.isr":            "1",
-				"share.coordinator.state.topic.num.partitions":     "1",
-				"default.replication.factor":                       "1",
-				"min.insync.replicas":                              "1",
-				"group.initial.rebalance.delay.ms":                 "0",
-				"group.min.session.timeout.ms":                     "1000",
-				"auto.create.topics.enable":                        "true",
-				"num.partitions":                                   "1",
-				"message.max.bytes":                                "10485760",
-				"replica.fetch.max.bytes":                          "10485760",
-				"controlled.shutdown.max.retries":                  "1",
-			}
-			maps.Copy(props, o.Props)
+			props := o.props(r)
 			if err := writeProps(filepath.Join(r.Dir, "server.properties"), props); err != nil {
 				return err
 			}
 			return formatKafka(ctx, r, props)
 		},
 		launch: func(ctx context.Context, r *record) (command, error) {
-			return javaCommand(ctx, r.Dir, o.Heap, "512m", o.JVM, "kafka.Kafka", filepath.Join(r.Dir, "server.properties"))
+			return javaCommand(ctx, r.Dir, o.Heap, kafkaHeap, o.JVM, "kafka.Kafka", filepath.Join(r.Dir, "server.properties"))
 		},
 		answers: kafkaAnswers,
-		image:   kafkaImage,
+		use: func(r *record) (string, []string) {
+			return r.addr("client"), []string{"bootstrap.servers=" + r.addr("client")}
+		},
+		image: func(r *record) image { return kafkaImage(o.props(r), cmp.Or(o.Heap, kafkaHeap)) },
 	}
 }
 
@@ -222,7 +235,7 @@ func formatKafka(ctx context.Context, r *record, props map[string]string) error 
 	defer release()
 	if !exists(template) {
 		cmd, err := javaCommand(ctx, r.Dir, "", "128m", nil, "kafka.tools.StorageTool", "format",
-			"-t", "dGVzdGVudmNsdXN0ZXJpZA", "-c", filepath.Join(r.Dir, "server.properties"))
+			"-t", kafkaClusterID, "-c", filepath.Join(r.Dir, "server.properties"))
 		if err != nil {
 			return err
 		}
@@ -265,9 +278,6 @@ func javaCommand(ctx context.Context, dir, heap, defaultHeap string, jvm []strin
 	classes, err := jars(ctx, "kafka")
 	if err != nil {
 		return command{}, err
-	}
-	if heap == "" {
-		heap = defaultHeap
 	}
 	line := []string{
 		"-Xmx" + heap, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",

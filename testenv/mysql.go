@@ -121,9 +121,9 @@ func mysqlDSN(r *record, database string) string {
 
 // mysqlGrants runs when a data directory is made. Debezium's documentation names
 // these privileges for dbz.
-const mysqlGrants = `CREATE USER 'root'@'%' IDENTIFIED BY 'root';
+const mysqlGrants = `CREATE USER IF NOT EXISTS 'root'@'%' IDENTIFIED BY 'root';
 GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;
-CREATE USER 'dbz'@'%' IDENTIFIED BY 'dbz';
+CREATE USER IF NOT EXISTS 'dbz'@'%' IDENTIFIED BY 'dbz';
 GRANT SELECT, RELOAD, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'dbz'@'%';
 `
 
@@ -180,7 +180,14 @@ func mysqlPlan(o MySQLOptions) *plan {
 			return command{path: "/usr/sbin/mysqld", args: args, dir: "/", jail: mysqlJail(), uid: mysqlUID, gid: mysqlUID}, nil
 		},
 		answers: mysqlAnswers,
-		image:   func(r *record) image { return mysqlImage(r, o.flags("3306")) },
+		use: func(r *record) (string, []string) {
+			return r.addr("mysql"), []string{
+				fmt.Sprintf("user %s password %s, or for a connector user %s password %s", MySQLRoot, MySQLRootPassword, MySQLUser, MySQLPassword),
+				"Go DSN: " + mysqlDSN(r, ""),
+				fmt.Sprintf("chroot %s mysql -h127.0.0.1 -P%d -uroot -proot", mysqlJail(), r.Ports["mysql"]),
+			}
+		},
+		image: func(r *record) image { return mysqlImage(o.flags(strconv.Itoa(r.Ports["mysql"]))) },
 	}
 }
 

@@ -21,7 +21,7 @@ type Part struct {
 }
 
 // PartNames are the parts that Up knows.
-var PartNames = []string{"kafka", "connect", "mysql"}
+var PartNames = []string{"kafka", "connect", "mysql", "postgres"}
 
 // Up starts the shared server of each named part, or finds it running. Missing
 // system packages are installed.
@@ -43,22 +43,34 @@ func Up(ctx context.Context, names ...string) error {
 }
 
 func up(ctx context.Context, name string) error {
-	switch name {
-	case "kafka":
-		_, err := kafkaPlan(KafkaOptions{}).shared(ctx)
-		return err
-	case "connect":
-		k, err := kafkaPlan(KafkaOptions{}).shared(ctx)
+	p := planOf(name)
+	if name == "connect" {
+		k, err := planOf("kafka").shared(ctx)
 		if err != nil {
 			return err
 		}
-		_, err = connectPlan(k.rec.addr("client"), "shared", ConnectOptions{}).shared(ctx)
-		return err
-	case "mysql":
-		_, err := mysqlPlan(MySQLOptions{}).shared(ctx)
-		return err
+		p = connectPlan(k.rec.addr("client"), "shared", ConnectOptions{})
 	}
-	return fmt.Errorf("no part %q", name)
+	_, err := p.shared(ctx)
+	return err
+}
+
+// planOf returns the plan of a part by its name in a record, for all that can be done
+// without the options it was started with; nil for a part of another version of us.
+func planOf(part string) *plan {
+	switch part {
+	case "kafka":
+		return kafkaPlan(KafkaOptions{})
+	case "connect":
+		return connectPlan("", "", ConnectOptions{})
+	case "mysql":
+		return mysqlPlan(MySQLOptions{})
+	case "postgres":
+		return postgresPlan(PostgresOptions{})
+	case "prometheus":
+		return prometheusPlan(nil)
+	}
+	return nil
 }
 
 // Down ends every server that this package started and still knows of, private ones
@@ -87,28 +99,13 @@ func List(ctx context.Context) ([]Part, error) {
 	var parts []Part
 	for _, r := range all {
 		p := Part{Name: r.Name, State: "dead", Shared: r.Owner == 0, PID: r.PID, Log: r.Log, Dir: r.Dir}
-		var answers func(context.Context, *record) error
-		switch r.Part {
-		case "kafka":
-			answers = kafkaAnswers
-			p.Address = r.addr("client")
-			p.Use = []string{"bootstrap.servers=" + r.addr("client")}
-		case "connect":
-			answers = connectPlan("", "", ConnectOptions{}).answers
-			p.Address = "http://" + r.addr("rest")
-			p.Use = []string{"curl -s " + p.Address + "/connector-plugins"}
-		case "mysql":
-			answers = mysqlAnswers
-			p.Address = r.addr("mysql")
-			p.Use = []string{
-				fmt.Sprintf("user %s password %s, or for a connector user %s password %s", MySQLRoot, MySQLRootPassword, MySQLUser, MySQLPassword),
-				"Go DSN: " + mysqlDSN(r, ""),
-				fmt.Sprintf("chroot %s mysql -h127.0.0.1 -P%d -uroot -proot", mysqlJail(), r.Ports["mysql"]),
-			}
+		plan := planOf(r.Part)
+		if plan != nil {
+			p.Address, p.Use = plan.use(r)
 		}
 		if r.alive() {
 			p.State = "not answering"
-			if answers != nil && answers(ctx, r) == nil {
+			if plan != nil && plan.answers(ctx, r) == nil {
 				p.State = "up"
 			}
 		}

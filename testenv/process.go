@@ -25,6 +25,8 @@ type command struct {
 	jail string   // chroot directory; path and dir are meant inside it
 	uid  int      // with gid; 0 keeps our own
 	gid  int
+
+	input string // standard input, for run only
 }
 
 // spawn starts c detached: in a session of its own, not our child, its output
@@ -83,6 +85,7 @@ func run(ctx context.Context, c command) (output string, err error) {
 	if c.uid != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(c.uid), Gid: uint32(c.gid)}
 	}
+	cmd.Stdin = strings.NewReader(c.input)
 	var buf bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &buf, &buf
 	if err := cmd.Run(); err != nil {
@@ -163,6 +166,34 @@ func signalFamily(pid int, sig syscall.Signal) error {
 		}
 	}
 	return nil
+}
+
+// killFamily kills pid and its descendants and returns a check that all are gone.
+// The parent is frozen first: otherwise a child that it makes between our look and
+// our signal would live on with the parent's files and sockets.
+func killFamily(pid int) (gone func() bool, err error) {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return func() bool { return true }, err
+	}
+	births := map[int]uint64{}
+	for _, id := range family(pid) {
+		if s, ok := readStat(id); ok {
+			births[id] = s.birth
+		}
+	}
+	for id := range births {
+		if err := syscall.Kill(id, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return nil, fmt.Errorf("process %d: %w", id, err)
+		}
+	}
+	return func() bool {
+		for id, birth := range births {
+			if sameProcess(id, birth) {
+				return false
+			}
+		}
+		return true
+	}, nil
 }
 
 func lastLines(raw []byte, n int) string {

@@ -25,7 +25,8 @@ type plan struct {
 	prepare func(ctx context.Context, r *record) error
 	launch  func(ctx context.Context, r *record) (command, error)
 	answers func(ctx context.Context, r *record) error
-	image   func(r *record) image // nil: native in every mode
+	use     func(r *record) (address string, hints []string) // for people
+	image   func(r *record) image                            // nil: native in every mode
 }
 
 // Server is a running server of any kind. The kinds embed it.
@@ -133,21 +134,22 @@ func (s *Server) halt(ctx context.Context, sig syscall.Signal) error {
 	if !s.rec.alive() {
 		return nil
 	}
-	if s.rec.Container != "" {
-		return signalContainer(s.rec.Container, sig)
+	gone := func() bool { return !s.rec.alive() }
+	var err error
+	switch {
+	case s.rec.Container != "":
+		err = signalContainer(s.rec.Container, sig)
+	case sig == syscall.SIGKILL:
+		gone, err = killFamily(s.rec.PID)
+	default:
+		err = syscall.Kill(s.rec.PID, sig)
 	}
-	members := []int{s.rec.PID}
-	if sig == syscall.SIGKILL {
-		members = family(s.rec.PID)
-	}
-	for _, id := range members {
-		if err := syscall.Kill(id, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("signal %v to process %d: %w", sig, id, err)
-		}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal %v: %w", sig, err)
 	}
 	short, cancel := context.WithTimeoutCause(ctx, 40*time.Second, errors.New("it does not end"))
 	defer cancel()
-	err := poll(short, func() (bool, error) { return !s.rec.alive(), nil })
+	err = poll(short, func() (bool, error) { return gone(), nil })
 	if err != nil && sig != syscall.SIGKILL {
 		return errors.Join(err, s.halt(ctx, syscall.SIGKILL))
 	}
