@@ -184,11 +184,14 @@ func (o KafkaOptions) props(r *record) map[string]string {
 		"min.insync.replicas":                              "1",
 		"group.initial.rebalance.delay.ms":                 "0",
 		"group.min.session.timeout.ms":                     "1000",
-		"auto.create.topics.enable":                        "true",
-		"num.partitions":                                   "1",
-		"message.max.bytes":                                "10485760",
-		"replica.fetch.max.bytes":                          "10485760",
-		"controlled.shutdown.max.retries":                  "1",
+		// A killed broker is let in again only when its old session is over: 9 s by default.
+		"broker.session.timeout.ms":       "3000",
+		"broker.heartbeat.interval.ms":    "500",
+		"auto.create.topics.enable":       "true",
+		"num.partitions":                  "1",
+		"message.max.bytes":               "10485760",
+		"replica.fetch.max.bytes":         "10485760",
+		"controlled.shutdown.max.retries": "1",
 	}
 	maps.Copy(props, o.Props)
 	return props
@@ -280,7 +283,7 @@ func javaCommand(ctx context.Context, dir, heap, defaultHeap string, jvm []strin
 		return command{}, err
 	}
 	line := []string{
-		"-Xmx" + heap, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",
+		"-Xmx" + cmp.Or(heap, defaultHeap), "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 	}

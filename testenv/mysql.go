@@ -172,6 +172,9 @@ func mysqlPlan(o MySQLOptions) *plan {
 			if err := mysqlChroot(ctx); err != nil {
 				return command{}, err
 			}
+			if err := removeStale(filepath.Join(r.Dir, "mysql.sock.lock")); err != nil {
+				return command{}, err
+			}
 			in := "/srv/run/" + r.Name
 			args := append([]string{
 				"--no-defaults", "--datadir=" + in + "/data",

@@ -202,10 +202,14 @@ func postgresPlan(o PostgresOptions) *plan {
 		},
 		launch: func(ctx context.Context, r *record) (command, error) {
 			_, owner, err := postgresHome()
+			if err != nil {
+				return command{}, err
+			}
+			data := filepath.Join(r.Dir, "data")
 			return command{
 				path: filepath.Join(bin, "postgres"), dir: r.Dir, uid: owner.uid, gid: owner.gid,
-				args: []string{"-D", filepath.Join(r.Dir, "data"), "-p", strconv.Itoa(r.Ports["postgres"])},
-			}, err
+				args: []string{"-D", data, "-p", strconv.Itoa(r.Ports["postgres"])},
+			}, removeStale(filepath.Join(data, "postmaster.pid"))
 		},
 		answers: postgresAnswers,
 		use: func(r *record) (string, []string) {

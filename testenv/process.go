@@ -197,15 +197,8 @@ func killFamily(pid int) (gone func() bool, err error) {
 }
 
 func lastLines(raw []byte, n int) string {
-	raw = bytes.TrimRight(raw, "\n")
-	at := len(raw)
-	for ; n > 0 && at > 0; n-- {
-		at = bytes.LastIndexByte(raw[:at], '\n')
-		if at < 0 {
-			return string(raw)
-		}
-	}
-	return string(raw[at+1:])
+	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // tail returns the end of a log file for an error message.

@@ -224,7 +224,7 @@ func (p *plan) create(ctx context.Context, name string, owner int) (*Server, err
 		}
 	}
 	r.Log = filepath.Join(Root(), "logs", name+".log")
-	if err := os.Remove(r.Log); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeStale(r.Log); err != nil {
 		return nil, err
 	}
 	if err := removeTree(r.Dir); err != nil {
@@ -268,10 +268,7 @@ func (s *Server) discard(ctx context.Context) error {
 	if err := removeTree(s.rec.Dir); err != nil {
 		return err
 	}
-	if err := os.Remove(recordPath(s.rec.Name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	return removeStale(recordPath(s.rec.Name))
 }
 
 // shared finds the server that all processes use, or starts it.
@@ -363,6 +360,16 @@ func sweep(ctx context.Context) error {
 // that servers can be handled in cleanups.
 func patience(t testing.TB, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(context.WithoutCancel(t.Context()), d, fmt.Errorf("testenv gave up after %v", d))
+}
+
+// removeStale removes a file that may be there. For the lock file of a killed server
+// it is a must: the next one would look whether the pid in it exists, and that it does
+// as long as init has not reaped the zombie.
+func removeStale(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // removeTree removes a server directory. Only paths that this package made pass.
