@@ -1,0 +1,13 @@
+BEGIN;
+INSERT INTO big SELECT a.d * 1000 + b.d * 100 + c.d * 10 + e.d, CONCAT('row ', a.d, b.d, c.d, e.d), a.d + b.d / 10, '2026-01-01 00:00:00' FROM digits a, digits b, digits c, digits e;
+INSERT INTO side SELECT d, d FROM digits;
+UPDATE big SET v = CONCAT(v, '!') WHERE id % 3 = 0;
+SAVEPOINT s1;
+INSERT INTO side VALUES (100, 100);
+ROLLBACK TO SAVEPOINT s1;
+DELETE FROM big WHERE id % 2 = 0;
+COMMIT;
+BEGIN;
+INSERT INTO side VALUES (200, 200);
+ROLLBACK;
+UPDATE side SET v = v + 1;

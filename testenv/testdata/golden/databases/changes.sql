@@ -1,0 +1,11 @@
+BEGIN;
+INSERT INTO golden_db1.orders VALUES (2, 'b');
+INSERT INTO golden_db2.orders VALUES (2, 'ö', '5678');
+INSERT INTO golden_db1.ignored VALUES (2, 'b');
+INSERT INTO golden_db3.orders VALUES (2);
+COMMIT;
+INSERT INTO golden_db2.`odd name` VALUES (2, 2);
+ALTER TABLE golden_db3.orders ADD COLUMN x INT;
+ALTER TABLE golden_db1.ignored ADD COLUMN x INT;
+ALTER TABLE golden_db2.orders ADD COLUMN x INT;
+UPDATE golden_db2.orders SET card = 'gone' WHERE id = 1;

@@ -1,0 +1,13 @@
+CREATE DATABASE golden_db1 CHARACTER SET utf8mb4;
+CREATE DATABASE golden_db2 CHARACTER SET latin1 COLLATE latin1_german1_ci;
+CREATE DATABASE golden_db3;
+CREATE TABLE golden_db1.orders (id INT PRIMARY KEY, v VARCHAR(10));
+CREATE TABLE golden_db1.ignored (id INT PRIMARY KEY, v VARCHAR(10));
+CREATE TABLE golden_db2.orders (id INT PRIMARY KEY, v VARCHAR(10), card VARCHAR(20));
+CREATE TABLE golden_db2.`odd name` (id INT PRIMARY KEY, `sel ect` INT);
+CREATE TABLE golden_db3.orders (id INT PRIMARY KEY);
+INSERT INTO golden_db1.orders VALUES (1, 'a');
+INSERT INTO golden_db1.ignored VALUES (1, 'a');
+INSERT INTO golden_db2.orders VALUES (1, 'ü', '1234');
+INSERT INTO golden_db2.`odd name` VALUES (1, 1);
+INSERT INTO golden_db3.orders VALUES (1);

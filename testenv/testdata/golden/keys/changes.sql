@@ -1,0 +1,16 @@
+UPDATE composite SET v = v + 1;
+UPDATE composite SET b = 'z' WHERE a = 2;
+UPDATE composite SET a = a + 100;
+DELETE FROM composite WHERE a = 101;
+UPDATE nokey SET b = 'c' WHERE a = 1;
+DELETE FROM nokey;
+UPDATE uniq SET b = 'uno' WHERE a = 1;
+DELETE FROM uniq WHERE a = 2;
+UPDATE nulluniq SET a = 5 WHERE b = 'b';
+UPDATE single SET id = id + 10, v = 'moved' ORDER BY id DESC;
+UPDATE single SET v = 'moved';
+REPLACE INTO single VALUES (11, 'replaced');
+INSERT INTO single VALUES (11, 'x') ON DUPLICATE KEY UPDATE v = 'dup';
+TRUNCATE TABLE empty_one;
+INSERT INTO empty_one VALUES (1), (2);
+DELETE FROM empty_one;

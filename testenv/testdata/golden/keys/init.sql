@@ -1,0 +1,13 @@
+CREATE DATABASE golden_keys CHARACTER SET utf8mb4;
+USE golden_keys;
+CREATE TABLE composite (b VARCHAR(10) NOT NULL, a INT NOT NULL, v INT, PRIMARY KEY (a, b));
+CREATE TABLE nokey (a INT, b VARCHAR(10));
+CREATE TABLE uniq (a INT NOT NULL, b VARCHAR(10) NOT NULL, c INT, UNIQUE KEY u1 (b), UNIQUE KEY u2 (a));
+CREATE TABLE nulluniq (a INT, b VARCHAR(10), UNIQUE KEY (a));
+CREATE TABLE single (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, v VARCHAR(20), PRIMARY KEY (id));
+CREATE TABLE empty_one (id INT PRIMARY KEY);
+INSERT INTO composite VALUES ('x', 1, 1), ('y', 1, 2), ('x', 2, 3);
+INSERT INTO nokey VALUES (1, 'a'), (1, 'a'), (NULL, NULL);
+INSERT INTO uniq VALUES (1, 'one', 1), (2, 'two', NULL);
+INSERT INTO nulluniq VALUES (1, 'a'), (NULL, 'b'), (NULL, 'c');
+INSERT INTO single (v) VALUES ('one'), ('two'), ('three');

@@ -1,0 +1,4 @@
+CREATE DATABASE golden_restart CHARACTER SET utf8mb4;
+USE golden_restart;
+CREATE TABLE r (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20));
+INSERT INTO r (v) VALUES ('before'), ('both');
