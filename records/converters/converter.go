@@ -1,0 +1,133 @@
+package converters
+
+import (
+	"strings"
+
+	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/records"
+)
+
+// Converter is one of Kafka Connect's converters. It is not safe for concurrent use: one
+// per lane and side.
+type Converter interface {
+	// Append appends the bytes of v, a value of batch b, to dst and returns the longer slice.
+	// schema nil means schemaless. isNull tells that the record's key, value or header is a
+	// Kafka null; nothing was appended then. After an error dst is as long as before, its
+	// spare capacity may have been written.
+	Append(dst []byte, b *records.Batch, schema *records.Schema, v records.Value) (out []byte, isNull bool, err error)
+	// Decode adds the value of data to b's slab. data nil is a Kafka null. The returned
+	// schema is nil for schemaless data; equal schema bytes give the same pointer. data is
+	// not kept.
+	Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error)
+}
+
+// The converters' class names (CW-327).
+const (
+	JSONClass         = "org.apache.kafka.connect.json.JsonConverter"
+	StringClass       = "org.apache.kafka.connect.storage.StringConverter"
+	SimpleHeaderClass = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+	ByteArrayClass    = "org.apache.kafka.connect.converters.ByteArrayConverter"
+	ShortClass        = "org.apache.kafka.connect.converters.ShortConverter"
+	IntegerClass      = "org.apache.kafka.connect.converters.IntegerConverter"
+	LongClass         = "org.apache.kafka.connect.converters.LongConverter"
+	FloatClass        = "org.apache.kafka.connect.converters.FloatConverter"
+	DoubleClass       = "org.apache.kafka.connect.converters.DoubleConverter"
+	BooleanClass      = "org.apache.kafka.connect.converters.BooleanConverter"
+)
+
+// Classes returns the class names of all converters, for the plugin list.
+func Classes() []string {
+	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass}
+}
+
+// Resolve returns the full class name of a converter given by class name or alias
+// ("JsonConverter", "Json"), "" if there is none.
+func Resolve(class string) string {
+	class = strings.TrimSpace(class)
+	for _, c := range Classes() {
+		simple := c[strings.LastIndexByte(c, '.')+1:]
+		if class == c || class == simple || class == strings.TrimSuffix(simple, "Converter") {
+			return c
+		}
+	}
+	return ""
+}
+
+// Keys of the converters' configurations, below "key.converter." and its siblings.
+const (
+	SchemasEnable          = "schemas.enable"
+	SchemasCacheSize       = "schemas.cache.size"
+	DecimalFormat          = "decimal.format"
+	ReplaceNullWithDefault = "replace.null.with.default"
+	SchemaContent          = "schema.content"
+	Encoding               = "converter.encoding"
+	converterType          = "converter.type"
+	serializerEncoding     = "serializer.encoding"
+	deserializerEncoding   = "deserializer.encoding"
+)
+
+// Definition returns the configuration keys of a converter class, nil for an unknown class.
+func Definition(class string) *configs.Def {
+	typeKey := configs.Key{Name: converterType, Type: configs.StringType, Importance: configs.Low,
+		OneOf: []string{"key", "value", "header"}, Doc: "How this converter will be used; set by the worker."}
+	switch Resolve(class) {
+	case JSONClass:
+		return configs.NewDef(typeKey,
+			configs.Key{Name: SchemasEnable, Type: configs.BooleanType, Default: "true", HasDefault: true, Importance: configs.High,
+				Group: "Schemas", Order: 1, Width: "MEDIUM", Display: "Enable Schemas", Doc: "Include the schema in each serialized value and key."},
+			configs.Key{Name: SchemasCacheSize, Type: configs.IntType, Default: "1000", HasDefault: true, Importance: configs.High,
+				Group: "Schemas", Order: 2, Width: "MEDIUM", Display: "Schema Cache Size", Check: configs.AtLeast(0),
+				Doc: "How many schemas one converter keeps in memory."},
+			configs.Key{Name: DecimalFormat, Type: configs.StringType, Default: "BASE64", HasDefault: true, Importance: configs.Low,
+				Group: "Serialization", Order: 1, Width: "MEDIUM", Display: "Decimal Format", OneOf: []string{"BASE64", "NUMERIC"},
+				Doc: "How Decimal values are written: BASE64 of the unscaled bytes, or NUMERIC for a JSON number. Both are read."},
+			configs.Key{Name: ReplaceNullWithDefault, Type: configs.BooleanType, Default: "true", HasDefault: true, Importance: configs.Low,
+				Group: "Schemas", Order: 4, Width: "MEDIUM", Display: "Replace null with default",
+				Doc: "Write and read a null field that has a default as its default; false keeps the null."},
+			configs.Key{Name: SchemaContent, Type: configs.StringType, Default: "", HasDefault: true, Importance: configs.High,
+				Group: "Schemas", Order: 3, Width: "MEDIUM", Display: "Schema Content", Doc: "A schema to read every message with.",
+				Refuse: configs.RefuseAny("a fixed schema is not supported yet; send the schema with each message, or set schemas.enable=false")})
+	case StringClass:
+		utf8 := configs.RefuseExcept("only UTF-8 is supported", "UTF-8", "UTF8")
+		return configs.NewDef(typeKey,
+			configs.Key{Name: Encoding, Type: configs.StringType, Default: "UTF-8", HasDefault: true, Importance: configs.High,
+				Doc: "The name of the Java character set to use for encoding strings as byte arrays.", Refuse: utf8},
+			configs.Key{Name: serializerEncoding, Type: configs.StringType, Importance: configs.Low, Doc: "Encoding of the serializer.", Refuse: utf8},
+			configs.Key{Name: deserializerEncoding, Type: configs.StringType, Importance: configs.Low, Doc: "Encoding of the deserializer.", Refuse: utf8})
+	case SimpleHeaderClass:
+		return configs.NewDef()
+	case "":
+		return nil
+	default:
+		return configs.NewDef(typeKey)
+	}
+}
+
+// New validates a converter's configuration (without its prefix) and returns a factory for
+// converters of that class. The factory may be called from any goroutine. The error is a
+// configs.Problems for bad values.
+func New(class string, cfg map[string]string, isKey bool) (func() Converter, error) {
+	def := Definition(class)
+	if def == nil {
+		return nil, configs.Problems{{Key: "converter", Message: "converter class " + class + " is not known here; known are " + strings.Join(Classes(), ", ")}}
+	}
+	v, problems := def.Parse(cfg)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	switch Resolve(class) {
+	case JSONClass:
+		shared := newJSONShared(v)
+		return func() Converter { return newJSON(shared) }, nil
+	case StringClass:
+		return func() Converter { return &stringConverter{} }, nil
+	case SimpleHeaderClass:
+		return func() Converter { return &simpleHeader{} }, nil
+	case ByteArrayClass:
+		return func() Converter { return byteArrayConverter{} }, nil
+	default:
+		p := primitives[Resolve(class)]
+		return func() Converter { return p }, nil
+	}
+}

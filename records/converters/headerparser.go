@@ -1,0 +1,435 @@
+package converters
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/anabranch/anabranch/records"
+)
+
+// headerParser reads the text of a header the way Connect's Values.parseString does,
+// including what looks odd: a leading number wins over the text behind it up to the next
+// delimiter, one trailing comma is tolerated, commas between map entries are optional.
+type headerParser struct {
+	text string
+	pos  int
+	b    *records.Batch
+	deep int
+}
+
+// errNotParsed makes a list or map fall back to being a string.
+var errNotParsed = errors.New("not parseable")
+
+// headerItem is a parsed value; schema nil with a null value is a null.
+type headerItem struct {
+	schema *records.Schema
+	v      records.Value
+}
+
+var headerSchemas = map[records.Type]*records.Schema{
+	records.Int8: {Type: records.Int8}, records.Int16: {Type: records.Int16}, records.Int32: {Type: records.Int32},
+	records.Int64: {Type: records.Int64}, records.Float32: {Type: records.Float32}, records.Float64: {Type: records.Float64},
+	records.Boolean: {Type: records.Boolean},
+}
+
+var (
+	dateSchema      = &records.Schema{Type: records.Int32, Name: records.DateName, Version: 1}
+	timeSchema      = &records.Schema{Type: records.Int32, Name: records.TimeName, Version: 1}
+	timestampSchema = &records.Schema{Type: records.Int64, Name: records.TimestampName, Version: 1}
+)
+
+func (p *headerParser) parseTop() (*records.Schema, records.Value) {
+	it, err := p.parse(false)
+	if err != nil {
+		it = p.whole()
+	}
+	return it.schema, it.v
+}
+
+func (p *headerParser) whole() headerItem {
+	return headerItem{requiredString, addUTF8(p.b, []byte(p.text))}
+}
+
+// token returns the next token and the position behind it: a delimiter, or the text up to
+// the next delimiter that no backslash escapes.
+func (p *headerParser) token(at int) (tok string, end int) {
+	escaped := false
+	for i := at; i < len(p.text); i++ {
+		switch p.text[i] {
+		case '\\':
+			escaped = !escaped
+		case ':', ',', '{', '}', '[', ']', '"':
+			if !escaped {
+				if i > at {
+					return p.text[at:i], i
+				}
+				return p.text[at : at+1], at + 1
+			}
+			escaped = false
+		default:
+			escaped = false
+		}
+	}
+	return p.text[at:], len(p.text)
+}
+
+// accept consumes the next token if it is want; blanks around it do not count.
+func (p *headerParser) accept(want string) bool {
+	if p.pos >= len(p.text) {
+		return false
+	}
+	at := p.pos
+	tok, end := p.token(at)
+	for javaTrim(tok) == "" && end < len(p.text) {
+		tok, end = p.token(end)
+	}
+	if javaTrim(tok) != want {
+		return false
+	}
+	p.pos = end
+	return true
+}
+
+func (p *headerParser) acceptWord(want string, embedded bool) bool {
+	at := p.pos
+	if p.accept(want) {
+		if embedded || p.pos >= len(p.text) {
+			return true
+		}
+		p.pos = at
+	}
+	return false
+}
+
+func (p *headerParser) parse(embedded bool) (headerItem, error) {
+	if p.pos >= len(p.text) {
+		return headerItem{}, nil
+	}
+	if embedded && p.accept(`"`) {
+		return p.quoted(), nil
+	}
+	switch {
+	case p.acceptWord("null", embedded):
+		return headerItem{}, nil
+	case p.acceptWord("true", embedded):
+		return headerItem{headerSchemas[records.Boolean], records.BoolValue(true)}, nil
+	case p.acceptWord("false", embedded):
+		return headerItem{headerSchemas[records.Boolean], records.BoolValue(false)}, nil
+	}
+	start := p.pos
+	if p.deep < maxDepth {
+		p.deep++
+		var it headerItem
+		err := errNotParsed
+		if p.accept("[") {
+			it, err = p.list()
+		} else if p.accept("{") {
+			it, err = p.mapping()
+		}
+		p.deep--
+		if err == nil {
+			return it, nil
+		}
+		p.pos = start
+	}
+	// Connect has peeked the first token that is not blank by now, unless a list or map failed.
+	tok, end := p.token(p.pos)
+	for javaTrim(tok) == "" && end < len(p.text) {
+		tok, end = p.token(end)
+	}
+	p.pos = end
+	if trimmed := javaTrim(tok); trimmed != "" {
+		return p.scalar(trimmed, embedded)
+	}
+	return headerItem{requiredString, addUTF8(p.b, []byte(tok))}, nil
+}
+
+func (p *headerParser) scalar(tok string, embedded bool) (headerItem, error) {
+	digit := tok[0]-'0' <= 9
+	if digit {
+		// A time is cut into five tokens by its colons.
+		end, n := p.pos, 0
+		for ; n < 4 && end < len(p.text); n++ {
+			_, end = p.token(end)
+		}
+		if n == 4 {
+			if it, ok := p.temporal(tok + p.text[p.pos:end]); ok {
+				p.pos = end
+				return it, nil
+			}
+		}
+		if it, ok := p.temporal(tok); ok {
+			return it, nil
+		}
+	}
+	if digit || tok[0] == '+' || tok[0] == '-' {
+		if it, ok := p.number(tok); ok {
+			return it, nil
+		}
+	}
+	if embedded {
+		return headerItem{}, errNotParsed
+	}
+	return p.whole(), nil
+}
+
+// quoted reads up to the closing quote; escapes stay as they are.
+func (p *headerParser) quoted() headerItem {
+	var sb strings.Builder
+	for p.pos < len(p.text) {
+		if p.accept(`"`) {
+			break
+		}
+		tok, end := p.token(p.pos)
+		sb.WriteString(tok)
+		p.pos = end
+	}
+	if it, ok := p.temporal(sb.String()); ok {
+		return it
+	}
+	return headerItem{requiredString, addUTF8(p.b, []byte(sb.String()))}
+}
+
+func (p *headerParser) list() (headerItem, error) {
+	var m schemaMerger
+	var vals []records.Value
+	for p.pos < len(p.text) {
+		if p.accept("]") {
+			s := &records.Schema{Type: records.Array, Elem: m.common}
+			m.align(vals, 0, 1)
+			return headerItem{s, p.slab(records.KindArray, vals, 1)}, nil
+		}
+		if p.accept(",") {
+			return headerItem{}, errNotParsed
+		}
+		it, err := p.parse(true)
+		if err != nil {
+			return headerItem{}, err
+		}
+		m.merge(it.schema)
+		vals = append(vals, it.v)
+		at := p.pos
+		if p.accept("]") {
+			p.pos = at
+		} else if !p.accept(",") {
+			return headerItem{}, errNotParsed
+		}
+	}
+	return headerItem{}, errNotParsed
+}
+
+func (p *headerParser) mapping() (headerItem, error) {
+	var keys, values schemaMerger
+	var vals []records.Value
+	for p.pos < len(p.text) {
+		if p.accept("}") {
+			s := &records.Schema{Type: records.Map, Key: keys.common, Elem: values.common}
+			if keys.common == nil {
+				s.Elem = nil
+			}
+			keys.align(vals, 0, 2)
+			values.align(vals, 1, 2)
+			return headerItem{s, p.slab(records.KindMap, vals, 2)}, nil
+		}
+		if p.accept(",") {
+			return headerItem{}, errNotParsed
+		}
+		k, err := p.parse(true)
+		if err != nil || k.v.IsNull() || !p.accept(":") {
+			return headerItem{}, errNotParsed
+		}
+		v, err := p.parse(true)
+		if err != nil {
+			return headerItem{}, err
+		}
+		p.accept(",")
+		keys.merge(k.schema)
+		values.merge(v.schema)
+		vals = append(vals, k.v, v.v)
+	}
+	return headerItem{}, errNotParsed
+}
+
+func (p *headerParser) slab(k records.Kind, vals []records.Value, per int) records.Value {
+	off := p.b.AddVals(len(vals))
+	copy(p.b.Vals[off:], vals)
+	return records.Value{Kind: k, Off: off, N: uint32(len(vals) / per)}
+}
+
+// temporal recognises dates, times and timestamps by their length (CW-330).
+func (p *headerParser) temporal(tok string) (headerItem, bool) {
+	tok = strings.ReplaceAll(tok, `\:`, ":")
+	switch utf8.RuneCountInString(tok) {
+	case len("2006-01-02"):
+		if f, ok := fields(tok, "--"); ok {
+			days := time.Date(f[0], time.Month(f[1]), f[2], 0, 0, 0, 0, time.UTC).Unix() / 86400
+			return headerItem{dateSchema, records.Int32Value(int32(days))}, true
+		}
+	case len("15:04:05.000Z"):
+		if f, ok := fields(tok, "::.Z"); ok {
+			ms := ((f[0]*60+f[1])*60+f[2])*1000 + f[3]
+			return headerItem{timeSchema, records.Int32Value(int32(ms))}, true
+		}
+	case len("2006-01-02T15:04:05.000Z"):
+		if f, ok := fields(tok, "--T::.Z"); ok {
+			t := time.Date(f[0], time.Month(f[1]), f[2], f[3], f[4], f[5], 0, time.UTC)
+			return headerItem{timestampSchema, records.Int64Value(t.UnixMilli() + int64(f[6]))}, true
+		}
+	}
+	return headerItem{}, false
+}
+
+// fields reads numbers with the given separators between them. A separator at the end of
+// the pattern must be there; text behind the last number is ignored otherwise.
+func fields(s, separators string) (f [8]int, ok bool) {
+	for n := 0; ; n++ {
+		digits := 0
+		for digits < len(s) && s[digits]-'0' <= 9 {
+			digits++
+		}
+		if digits == 0 || digits > 9 {
+			return f, false
+		}
+		f[n], _ = strconv.Atoi(s[:digits])
+		s = s[digits:]
+		if n == len(separators) {
+			return f, true
+		}
+		if s == "" || s[0] != separators[n] {
+			return f, false
+		}
+		s = s[1:]
+		if separators[n] == 'Z' {
+			return f, true
+		}
+	}
+}
+
+// number reads what BigDecimal reads and takes the smallest type that holds it (CW-331).
+func (p *headerParser) number(tok string) (headerItem, bool) {
+	mantissa := strings.TrimLeft(tok, "+-")
+	if len(tok)-len(mantissa) > 1 || mantissa == "" {
+		return headerItem{}, false
+	}
+	digits, scale, seenPoint, seenDigit := "", 0, false, false
+	for i := 0; i < len(mantissa); i++ {
+		switch c := mantissa[i]; {
+		case c-'0' <= 9:
+			digits += string(c)
+			seenDigit = true
+			if seenPoint {
+				scale++
+			}
+		case c == '.' && !seenPoint:
+			seenPoint = true
+		case (c == 'e' || c == 'E') && seenDigit:
+			exp, err := strconv.ParseInt(mantissa[i+1:], 10, 32)
+			if err != nil || exp > maxScaleShift || exp < -maxScaleShift {
+				return headerItem{}, false
+			}
+			scale -= int(exp)
+			i = len(mantissa)
+		default:
+			return headerItem{}, false
+		}
+	}
+	if !seenDigit {
+		return headerItem{}, false
+	}
+	unscaled, _ := new(big.Int).SetString(digits, 10)
+	if tok[0] == '-' {
+		unscaled.Neg(unscaled)
+	}
+	whole := new(big.Int).Set(unscaled)
+	isWhole := true
+	if scale < 0 {
+		whole.Mul(whole, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-scale)), nil))
+	} else if scale > 0 {
+		rest := new(big.Int)
+		whole.QuoRem(whole, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil), rest)
+		isWhole = rest.Sign() == 0
+	}
+	if isWhole && whole.IsInt64() {
+		i := whole.Int64()
+		switch {
+		case i == int64(int8(i)):
+			return headerItem{headerSchemas[records.Int8], records.Int8Value(int8(i))}, true
+		case i == int64(int16(i)):
+			return headerItem{headerSchemas[records.Int16], records.Int16Value(int16(i))}, true
+		case i == int64(int32(i)):
+			return headerItem{headerSchemas[records.Int32], records.Int32Value(int32(i))}, true
+		}
+		return headerItem{headerSchemas[records.Int64], records.Int64Value(i)}, true
+	}
+	if scale != 0 {
+		if f, _ := strconv.ParseFloat(tok, 32); !math.IsInf(f, 0) {
+			return headerItem{headerSchemas[records.Float32], records.Float32Value(float32(f))}, true
+		}
+		if f, _ := strconv.ParseFloat(tok, 64); !math.IsInf(f, 0) {
+			return headerItem{headerSchemas[records.Float64], records.Float64Value(f)}, true
+		}
+	}
+	s := &records.Schema{Type: records.Bytes, Name: records.DecimalName, Version: 1,
+		Params: []records.Param{{Key: records.ScaleParam, Value: strconv.Itoa(scale)}}}
+	off := len(p.b.Arena)
+	p.b.Arena = appendTwosComplement(p.b.Arena, unscaled)
+	return headerItem{s, p.b.ArenaValue(records.KindBytes, off)}, true
+}
+
+// schemaMerger finds the type that holds all elements (CW-332).
+type schemaMerger struct {
+	common *records.Schema
+	failed bool
+}
+
+func (m *schemaMerger) merge(s *records.Schema) {
+	switch {
+	case s == nil || m.failed:
+	case m.common == nil:
+		m.common = s
+	case m.common.Type != s.Type && isPlainNumber(m.common) && isPlainNumber(s):
+		if s.Type > m.common.Type { // the constants are in order of width
+			m.common = s
+		}
+	case !m.common.Equal(s):
+		m.common, m.failed = nil, true
+	}
+}
+
+func isPlainNumber(s *records.Schema) bool {
+	return s.Name == "" && s.Type >= records.Int8 && s.Type <= records.Float64
+}
+
+// align widens every step-th value from first on to the common type.
+func (m *schemaMerger) align(vals []records.Value, first, step int) {
+	if m.common == nil || !isPlainNumber(m.common) {
+		return
+	}
+	for i := first; i < len(vals); i += step {
+		v := &vals[i]
+		if v.IsNull() {
+			continue
+		}
+		f := v.Float()
+		isFloat := v.Kind == records.KindFloat32 || v.Kind == records.KindFloat64
+		if !isFloat {
+			f = float64(v.Int())
+		}
+		switch m.common.Type {
+		case records.Float32:
+			*v = records.Float32Value(float32(f))
+		case records.Float64:
+			*v = records.Float64Value(f)
+		default:
+			v.Kind = kindOfType[m.common.Type]
+		}
+	}
+}
+
+// javaTrim is Java's String.trim.
+func javaTrim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }

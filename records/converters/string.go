@@ -1,0 +1,144 @@
+package converters
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/anabranch/anabranch/records"
+)
+
+var optionalString = &records.Schema{Type: records.String, Optional: true}
+
+// stringConverter is Connect's StringConverter: Java's toString of the value (CW-323).
+type stringConverter struct{}
+
+func (c *stringConverter) Append(dst []byte, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
+	if v.IsNull() {
+		return dst, true, nil
+	}
+	start := len(dst)
+	dst, err := appendJavaText(dst, b, schema, v)
+	if err != nil {
+		return dst[:start], false, err
+	}
+	return dst, false, nil
+}
+
+func (c *stringConverter) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+	if data == nil {
+		return optionalString, records.Null, nil
+	}
+	return optionalString, addUTF8(b, data), nil
+}
+
+// appendJavaText appends what String.valueOf prints for Connect's Java object.
+func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.Value) ([]byte, error) {
+	var err error
+	switch v.Kind {
+	case records.KindNull:
+		return append(dst, "null"...), nil
+	case records.KindString:
+		return append(dst, b.Raw(v)...), nil
+	case records.KindBool:
+		return strconv.AppendBool(dst, v.Bool()), nil
+	case records.KindInt8, records.KindInt16, records.KindInt32, records.KindInt64:
+		if t, ok := logicalTime(s, v); ok {
+			// java.util.Date.toString in UTC.
+			return t.AppendFormat(dst, "Mon Jan 02 15:04:05 UTC 2006"), nil
+		}
+		return strconv.AppendInt(dst, v.Int(), 10), nil
+	case records.KindFloat32:
+		return AppendFloat(dst, v.Float(), 32), nil
+	case records.KindFloat64:
+		return AppendFloat(dst, v.Float(), 64), nil
+	case records.KindBytes:
+		if s != nil && s.IsDecimal() {
+			return AppendDecimal(dst, b.Raw(v), decimalScale(s)), nil
+		}
+		// Java prints the identity of the array or buffer, which says nothing; its shape is
+		// kept without the hash, so that the output is at least the same on every run.
+		return append(dst, "[B"...), nil
+	case records.KindArray:
+		dst = append(dst, '[')
+		for i, e := range b.Elems(v) {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			if dst, err = appendJavaText(dst, b, elemSchema(s), e); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, ']'), nil
+	case records.KindMap:
+		kv := b.Elems(v)
+		dst = append(dst, '{')
+		for i := 0; i < len(kv); i += 2 {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			if dst, err = appendJavaText(dst, b, keySchema(s), kv[i]); err != nil {
+				return dst, err
+			}
+			dst = append(dst, '=')
+			if dst, err = appendJavaText(dst, b, elemSchema(s), kv[i+1]); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, '}'), nil
+	case records.KindStruct:
+		if s == nil || len(s.Fields) != int(v.N) {
+			return dst, dataError("Mismatching schema.")
+		}
+		dst = append(dst, "Struct{"...)
+		first := true
+		for i, e := range b.Elems(v) {
+			if e.IsNull() {
+				continue
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(append(dst, s.Fields[i].Name...), '=')
+			if dst, err = appendJavaText(dst, b, s.Fields[i].Schema, e); err != nil {
+				return dst, within(s.Fields[i].Name, err)
+			}
+		}
+		return append(dst, '}'), nil
+	}
+	return dst, dataError("a " + kindName(v.Kind) + " has no text form")
+}
+
+func elemSchema(s *records.Schema) *records.Schema {
+	if s == nil {
+		return nil
+	}
+	return s.Elem
+}
+
+func keySchema(s *records.Schema) *records.Schema {
+	if s == nil {
+		return nil
+	}
+	return s.Key
+}
+
+func decimalScale(s *records.Schema) int {
+	text, _ := s.Param(records.ScaleParam)
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+// logicalTime returns the time of a value of one of Connect's date types.
+func logicalTime(s *records.Schema, v records.Value) (time.Time, bool) {
+	if s == nil {
+		return time.Time{}, false
+	}
+	switch s.Name {
+	case records.DateName:
+		return time.UnixMilli(v.Int() * 86400000).UTC(), true
+	case records.TimeName, records.TimestampName:
+		return time.UnixMilli(v.Int()).UTC(), true
+	}
+	return time.Time{}, false
+}
