@@ -1,0 +1,208 @@
+package actors
+
+import (
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// stopGrace is what a connector gives its tasks beyond their own time before it goes on without them.
+const stopGrace = 2 * time.Second
+
+// connector keeps the tasks of one connector and their target state.
+type connector struct {
+	sys  *System
+	spec Connector
+	log  *slog.Logger
+
+	ctx      actor.Context
+	tasks    map[int]*child
+	spawned  int
+	stopping bool
+	timer    *time.Timer
+}
+
+// child is a task as its connector sees it.
+type child struct {
+	spec    Task
+	pid     *actor.PID // nil after a panic of the actor
+	vitals  *vitals
+	metrics *taskMetrics
+	ended   bool
+}
+
+// Receive turns messages into calls.
+func (k *connector) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		k.ctx = c
+		k.start()
+	case *pauseConnector:
+		k.target(true)
+	case *resumeConnector:
+		k.target(false)
+	case *restartConnector:
+		if !k.stopping {
+			// There is no instance besides the tasks, which are kept as they are (CW-256).
+			k.setState(Restarting, "")
+			k.setState(k.state(), "")
+		}
+	case *restartTask:
+		m.reply <- k.restartTask(m.id)
+	case *stopConnector:
+		k.stop()
+	case *stopOver:
+		if k.stopping {
+			k.log.Error("tasks did not end in time, the connector goes on without them")
+			k.ended()
+		}
+	case *taskEnded:
+		if ch := k.tasks[m.id]; ch != nil {
+			ch.ended = true
+			k.checkEnded()
+		}
+	}
+}
+
+func (k *connector) start() {
+	k.setState(k.state(), "")
+	for _, spec := range k.spec.Tasks {
+		if k.tasks[spec.ID] != nil {
+			k.log.Error("two tasks have the same number, the second is ignored", keyTask, spec.ID)
+			continue
+		}
+		ch := &child{spec: spec, vitals: newVitals(spec.ID), metrics: k.sys.metrics.task(k.spec.Name, spec.ID, k.sys.opts.BudgetBytes)}
+		k.tasks[spec.ID] = ch
+		k.sys.board.add(k.spec.Name, ch.vitals)
+		k.spawn(ch)
+	}
+}
+
+func (k *connector) spawn(ch *child) {
+	k.spawned++
+	t := &task{
+		sys: k.sys, connector: k.spec.Name, spec: ch.spec, vitals: ch.vitals, metrics: ch.metrics,
+		log: k.log.With(keyTask, ch.spec.ID),
+	}
+	if k.spec.Paused {
+		t.want = wantPaused
+	}
+	pid, err := k.ctx.SpawnNamed(k.sys.props(func() actor.Actor { return t }),
+		"task/"+strconv.Itoa(ch.spec.ID)+"/"+strconv.Itoa(k.spawned))
+	if err != nil {
+		k.taskDied(ch, err)
+		return
+	}
+	ch.pid = pid
+}
+
+func (k *connector) state() State {
+	if k.spec.Paused {
+		return Paused
+	}
+	return Running
+}
+
+func (k *connector) setState(s State, trace string) {
+	k.sys.notifier.post(status{connector: k.spec.Name, task: connectorItself, state: s, trace: trace})
+}
+
+func (k *connector) target(paused bool) {
+	if k.stopping || k.spec.Paused == paused {
+		return
+	}
+	k.spec.Paused = paused
+	k.log.Info("connector changes its state", "state", string(k.state()))
+	k.setState(k.state(), "")
+	for _, ch := range k.tasks {
+		switch {
+		case ch.pid == nil:
+		case paused:
+			k.ctx.Send(ch.pid, &pauseTask{})
+		default:
+			k.ctx.Send(ch.pid, &resumeTask{})
+		}
+	}
+}
+
+func (k *connector) restartTask(id int) error {
+	ch := k.tasks[id]
+	switch {
+	case ch == nil:
+		return ErrUnknownTask
+	case k.stopping:
+		return ErrUnknownConnector
+	case ch.pid == nil:
+		k.spawn(ch)
+	default:
+		k.ctx.Send(ch.pid, &rerunTask{})
+	}
+	return nil
+}
+
+func (k *connector) stop() {
+	if k.stopping {
+		return
+	}
+	k.stopping = true
+	self, root := k.ctx.Self(), k.ctx.ActorSystem().Root
+	k.timer = time.AfterFunc(k.sys.opts.ShutdownTimeout+stopGrace, func() { root.Send(self, &stopOver{}) })
+	for _, ch := range k.tasks {
+		if ch.pid != nil {
+			k.ctx.Send(ch.pid, &stopTask{})
+		}
+	}
+	k.checkEnded()
+}
+
+func (k *connector) checkEnded() {
+	if !k.stopping {
+		return
+	}
+	for _, ch := range k.tasks {
+		if ch.pid != nil && !ch.ended {
+			return
+		}
+	}
+	k.ended()
+}
+
+// ended tells the registry and ends the actor; Stop, because nothing that is queued matters any more.
+func (k *connector) ended() {
+	k.timer.Stop()
+	for _, ch := range k.tasks {
+		k.sys.board.remove(k.spec.Name, ch.vitals)
+		ch.metrics.remove()
+	}
+	k.setState(Unassigned, "")
+	k.log.Info("connector stopped")
+	k.ctx.Send(k.ctx.Parent(), &connectorEnded{name: k.spec.Name})
+	k.ctx.Stop(k.ctx.Self())
+}
+
+// HandleFailure makes the connector the supervisor of its tasks: one that panicked is ended and
+// shown as FAILED until it is restarted.
+func (k *connector) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason any, _ any) {
+	sup.StopChildren(pid)
+	for _, ch := range k.tasks {
+		if ch.pid != nil && ch.pid.Id == pid.Id {
+			k.taskDied(ch, &taskError{stage: stageActor, where: k.spec.Name + "-" + strconv.Itoa(ch.spec.ID), cause: newPanicError(reason)})
+		}
+	}
+	k.checkEnded()
+}
+
+func (k *connector) taskDied(ch *child, err error) {
+	ch.pid = nil
+	args := []any{keyTask, ch.spec.ID, keyErr, err}
+	if p := asPanic(err); p != nil {
+		args = append(args, keyStack, p.stack)
+	}
+	k.log.Error("task failed", args...)
+	ch.vitals.state.Store(Failed)
+	ch.vitals.lag.Store(-1)
+	ch.metrics.setState(Failed)
+	k.sys.notifier.post(status{connector: k.spec.Name, task: ch.spec.ID, state: Failed, trace: Trace(err)})
+}

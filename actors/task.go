@@ -1,0 +1,500 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/anabranch/anabranch/actors/flow"
+)
+
+// target is what a task is told to be.
+type target uint8
+
+const (
+	wantRunning target = iota
+	wantPaused
+	wantStopped
+)
+
+// Causes of the ends that we ask for ourselves.
+var (
+	errEnding  = errors.New("the task's incarnation ends")
+	errTooLate = errors.New("source or sink did not end in time")
+)
+
+// Shares of ShutdownTimeout. What is left of the whole is for the last commit and Close.
+const drainShare = 0.6
+
+// minEndTime is the least time that an incarnation has for its end when nobody waits for it.
+const minEndTime = 30 * time.Second
+
+// task runs the incarnations of one task, one after the other. It is the unit of restart: whatever
+// fails below, the whole incarnation ends and a new one starts from the stored position.
+// This file has its life; taskflow.go has what happens to frames.
+type task struct {
+	sys       *System
+	connector string
+	spec      Task
+	log       *slog.Logger
+	vitals    *vitals
+	metrics   *taskMetrics
+
+	ctx    actor.Context
+	tell   func(any)
+	epochs flow.Epochs
+	want   target
+	run    *incarnation // nil while PAUSED, FAILED or waiting for a retry
+
+	state      State
+	trace      string
+	fatal      bool // FAILED: only rerunTask and stopTask help
+	rerun      bool // start anew when the incarnation has ended
+	ranBefore  bool // was RUNNING since it was started or restarted
+	retries    int  // in a row, without any record delivered
+	retryTurn  uint64
+	retryTimer *time.Timer
+	retryErrs  repeats
+	commitErrs repeats
+
+	// Of the last incarnation that failed.
+	maxRetries    int
+	retryWait     time.Duration
+	sinkConnector bool
+}
+
+// Receive turns messages into calls.
+func (t *task) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		self, root := c.Self(), c.ActorSystem().Root
+		t.ctx, t.tell = c, func(m any) { root.Send(self, m) }
+		t.start()
+	case *actor.Stopping:
+		if t.run != nil { // not our own protocol: a panic, or a connector that ran out of time
+			t.abandon()
+		}
+	case *actor.Terminated:
+		t.laneEnded(m.Who.Id)
+	case *frameRead:
+		t.onFrame(m)
+	case frameDone:
+		t.onFrameDone(m.flight)
+	case *laneDrained:
+		t.onLaneDrained(m)
+	case *flushed:
+		t.onFlushed(m)
+	case *failed:
+		if r := t.of(m.epoch); r != nil && !r.aborted && r.phase <= phaseDraining {
+			t.end(false, m.err)
+		}
+	case *opened:
+		t.onOpened(m)
+	case *readEnded:
+		t.onReadEnded(m)
+	case *committed:
+		t.onCommitted(m)
+	case *closed:
+		t.onClosed(m)
+	case *revoked:
+		t.onRevoked(m)
+	case *commitDue:
+		t.onCommitDue(m)
+	case *pulse:
+		t.onPulse(m)
+	case *drainOver:
+		if r := t.of(m.epoch); r != nil && r.phase == phaseDraining {
+			t.log.Warn("drain took too long, deliveries are given up", keyEpoch, r.epoch)
+			t.halt(true)
+		}
+	case *lifeOver:
+		if t.of(m.epoch) != nil {
+			t.tooLate()
+		}
+	case *retryDue:
+		if m.turn == t.retryTurn && t.run == nil && !t.fatal && t.want == wantRunning {
+			t.begin()
+		}
+	case *pauseTask:
+		t.pause()
+	case *resumeTask:
+		t.resume()
+	case *rerunTask:
+		t.restart()
+	case *stopTask:
+		t.stop()
+	}
+}
+
+// of returns the incarnation of an epoch if it is still ours.
+func (t *task) of(e flow.Epoch) *incarnation {
+	if t.run != nil && t.run.epoch == e {
+		return t.run
+	}
+	return nil
+}
+
+func (t *task) setState(s State, trace string) {
+	if s == t.state && trace == t.trace {
+		return
+	}
+	t.state, t.trace = s, trace
+	t.vitals.state.Store(s)
+	t.metrics.setState(s)
+	t.sys.notifier.post(status{connector: t.connector, task: t.spec.ID, state: s, trace: trace})
+}
+
+// start brings the task without an incarnation to where it should be.
+func (t *task) start() {
+	switch t.want {
+	case wantStopped:
+		t.terminate()
+	case wantPaused:
+		t.setState(Paused, "")
+	default:
+		t.begin()
+	}
+}
+
+// begin starts an incarnation at the stored position.
+func (t *task) begin() {
+	t.cancelRetry()
+	r := &incarnation{
+		epoch:     t.epochs.Bump(),
+		connector: t.connector,
+		who:       fmt.Sprintf("%s-%d", t.connector, t.spec.ID),
+		log:       t.log,
+		tell:      t.tell,
+		pumps:     pumps{all: &t.sys.pumps},
+		handover:  make(chan struct{}, 1),
+		budget:    flow.NewBudget(t.sys.opts.BudgetBytes),
+		lanes:     map[string]*laneRef{},
+		actors:    map[string]*laneRef{},
+	}
+	r.tracker = flow.NewTracker(r.epoch)
+	r.life, r.endLife = context.WithCancelCause(context.Background())
+	r.work, r.endWork = context.WithCancelCause(r.life)
+	r.read, r.endRead = context.WithCancelCause(r.work)
+	t.run = r
+	build := t.spec.Build
+	r.pumps.start(func() error { return r.readLoop(build) }, func(err error) {
+		r.tell(&readEnded{epoch: r.epoch, err: err})
+	})
+}
+
+func (t *task) onOpened(m *opened) {
+	r := t.of(m.epoch)
+	if r == nil || r.phase != phaseOpening {
+		return
+	}
+	r.opened, r.phase = true, phaseRunning
+	r.timers = append(r.timers, t.after(pulseEvery, &pulse{epoch: r.epoch}), t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch}))
+	t.vitals.run.Store(&watched{source: r.parts.Source, budget: r.budget})
+	if t.ranBefore {
+		t.log.Info("task runs again", keyEpoch, r.epoch)
+	} else {
+		t.log.Info("task started", keyEpoch, r.epoch)
+	}
+	t.ranBefore = true
+	t.setState(Running, "")
+}
+
+func (t *task) after(d time.Duration, msg any) *time.Timer {
+	tell := t.tell
+	return time.AfterFunc(d, func() { tell(msg) })
+}
+
+func (t *task) onReadEnded(m *readEnded) {
+	r := t.of(m.epoch)
+	if r == nil {
+		return
+	}
+	r.readEnded = true
+	switch {
+	case r.phase == phaseDraining:
+		if m.err != nil && !errors.Is(m.err, io.EOF) {
+			t.log.Warn("source failed while it was stopped", keyErr, m.err)
+		}
+		t.drainAll()
+	case r.phase >= phaseHalting:
+		t.proceed()
+	case errors.Is(m.err, io.EOF) && r.phase == phaseRunning:
+		// Nothing more will come (snapshot.mode=initial_only, DM-94): the task stays RUNNING.
+		t.log.Info("source has nothing more to read", keyEpoch, r.epoch)
+		t.drain(nil, func() { t.commitThen(func() {}) })
+	case m.err == nil:
+		t.end(false, &taskError{stage: stageRead, where: r.who, cause: errors.New("reading ended without a reason")})
+	default:
+		// What is in flight can still be delivered: that spares duplicates.
+		t.end(true, m.err)
+	}
+}
+
+// pause stops the reading (CW-252). The incarnation ends: it is drained, committed and closed, and
+// resume makes a new one. Connect keeps the task open; what a user sees is the same, save that
+// a paused consumer leaves its group, so that other tasks take its partitions meanwhile.
+func (t *task) pause() {
+	if t.want == wantStopped {
+		return
+	}
+	t.want = wantPaused
+	switch {
+	case t.run != nil:
+		t.end(true, nil)
+	case t.fatal:
+	default:
+		t.cancelRetry()
+		t.setState(Paused, "")
+	}
+}
+
+func (t *task) resume() {
+	if t.want == wantStopped {
+		return
+	}
+	t.want = wantRunning
+	if t.run == nil && !t.fatal && t.retryTimer == nil {
+		t.begin()
+	}
+}
+
+func (t *task) restart() {
+	if t.want == wantStopped {
+		return
+	}
+	t.log.Info("task restarts on request")
+	t.setRetries(0)
+	t.fatal, t.ranBefore = false, false
+	t.setState(Restarting, "")
+	if t.run != nil {
+		t.rerun = true
+		t.end(true, nil)
+		return
+	}
+	t.start()
+}
+
+func (t *task) stop() {
+	if t.want == wantStopped {
+		return
+	}
+	t.want = wantStopped
+	if t.run != nil {
+		t.end(true, nil)
+		return
+	}
+	t.terminate()
+}
+
+// terminate ends the actor. Everything is drained or given up by now, so it is Stop that
+// we want: it throws away what is still queued.
+func (t *task) terminate() {
+	t.cancelRetry()
+	t.setState(Unassigned, "")
+	t.ctx.Send(t.ctx.Parent(), &taskEnded{id: t.spec.ID})
+	t.ctx.Stop(t.ctx.Self())
+}
+
+// end begins the end of the incarnation: gracefully, that is with a drain, or at once.
+func (t *task) end(graceful bool, failure error) {
+	r := t.run
+	if failure != nil && r.failure == nil {
+		r.failure = failure
+		t.maxRetries, t.retryWait = r.parts.MaxRetries, time.Duration(r.parts.RetryWaitMillis)*time.Millisecond
+		t.sinkConnector = r.parts.Offsets == nil
+		if t.want == wantRunning && !t.rerun && t.canRetry(failure) {
+			t.setState(Restarting, Trace(failure))
+		}
+	}
+	if r.phase >= phaseHalting {
+		return
+	}
+	if r.deadline.IsZero() {
+		d := t.sys.opts.ShutdownTimeout
+		if t.want != wantStopped {
+			d = max(d, minEndTime)
+		}
+		r.deadline = time.Now().Add(d)
+		r.timers = append(r.timers, t.after(d, &lifeOver{epoch: r.epoch}))
+	} else if d := t.sys.opts.ShutdownTimeout; t.want == wantStopped && time.Until(r.deadline) > d {
+		r.deadline = time.Now().Add(d) // a stop while a longer end was under way
+		r.timers = append(r.timers, t.after(d, &lifeOver{epoch: r.epoch}))
+	}
+	r.endRead(errEnding)
+	switch {
+	case !graceful || r.phase == phaseOpening:
+		t.halt(true)
+	case r.phase == phaseRunning:
+		r.phase = phaseDraining
+		share := time.Duration(drainShare * float64(t.sys.opts.ShutdownTimeout))
+		r.timers = append(r.timers, t.after(share, &drainOver{epoch: r.epoch}))
+		if r.readEnded {
+			t.drainAll()
+		}
+	}
+}
+
+func (t *task) drainAll() { t.drain(nil, func() { t.halt(false) }) }
+
+// halt ends lanes and pumps. With giveUp, what is in flight no longer counts: the epoch is
+// bumped before the lanes end, so that no completion of theirs can be taken for one of
+// the next incarnation.
+func (t *task) halt(giveUp bool) {
+	r := t.run
+	r.phase = phaseHalting
+	if giveUp {
+		r.aborted = true
+		t.epochs.Bump()
+		r.endWork(errEnding) // lets lanes out of Write
+	}
+	for _, l := range r.lanes {
+		t.endLane(l)
+	}
+	t.proceed()
+}
+
+// endLane uses Poison: after a drain the queue is empty, and otherwise the lane still
+// releases the batches in its queue, which is quick because work has ended.
+func (t *task) endLane(l *laneRef) {
+	if !l.ending {
+		l.ending = true
+		t.ctx.Poison(l.pid)
+	}
+}
+
+// laneEnded hears of the end of a lane's actor.
+func (t *task) laneEnded(id string) {
+	r := t.run
+	if r == nil || r.actors[id] == nil {
+		return
+	}
+	l := r.actors[id]
+	delete(r.actors, id)
+	if r.lanes[l.table] == l {
+		delete(r.lanes, l.table)
+	}
+	if !l.ending && r.phase <= phaseDraining {
+		t.end(false, &taskError{stage: stageActor, where: l.table, cause: errors.New("the lane ended by itself")})
+	}
+	t.proceed()
+}
+
+// HandleFailure makes the task the supervisor of its lanes. A lane that panicked outside its
+// own guard is ended, never resumed or restarted: the library has dropped its message.
+func (t *task) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason any, _ any) {
+	sup.StopChildren(child)
+	if r := t.run; r != nil && r.actors[child.Id] != nil && r.phase <= phaseDraining {
+		t.end(false, &taskError{stage: stageActor, where: r.actors[child.Id].table, cause: newPanicError(reason)})
+	}
+}
+
+// proceed moves an ending incarnation on as far as it can go.
+func (t *task) proceed() {
+	for t.run != nil {
+		r := t.run
+		switch r.phase {
+		case phaseHalting:
+			if !r.readEnded || len(r.actors) > 0 || r.flushing > 0 || r.committing {
+				return
+			}
+			r.phase = phaseFinal
+			t.commit() // CW-266; after a failure too, for what is delivered (CW-260)
+		case phaseFinal:
+			if r.committing {
+				return
+			}
+			r.phase = phaseClosing
+			for len(r.revoking) > 0 {
+				r.answer(r.revoking[0]) // Close may be waiting for it
+			}
+			t.vitals.run.Store(nil)
+			r.pumps.start(r.close, func(err error) { r.tell(&closed{epoch: r.epoch, err: err}) })
+		case phaseClosing:
+			if !r.closed {
+				return
+			}
+			t.ended()
+		default:
+			return
+		}
+	}
+}
+
+func (t *task) onClosed(m *closed) {
+	if r := t.of(m.epoch); r != nil {
+		if m.err != nil {
+			t.log.Warn("close source and sink", keyErr, m.err)
+		}
+		r.closed = true
+		t.proceed()
+	}
+}
+
+// tooLate gives up waiting for an incarnation that does not end.
+func (t *task) tooLate() {
+	t.log.Error("task did not end in time, its source and sink are left behind", keyEpoch, t.run.epoch)
+	if t.want != wantStopped {
+		// A second incarnation beside one that may still write could turn the order of
+		// rows around, so that a person has to decide.
+		t.run.failure = &taskError{stage: stageDeadline, where: t.run.who, cause: errTooLate}
+		t.rerun = false
+	}
+	failure := t.run.failure
+	t.abandon()
+	t.settle(failure)
+}
+
+// abandon leaves the incarnation to a pump of the System that closes it when its own pumps are gone.
+func (t *task) abandon() {
+	r := t.run
+	t.run = nil
+	t.epochs.Bump()
+	t.vitals.run.Store(nil)
+	r.cancel(errTooLate)
+	t.setLag(-1)
+	for _, l := range r.actors {
+		t.ctx.Stop(l.pid)
+	}
+	closer := pumps{all: &t.sys.pumps}
+	closer.start(func() error { r.pumps.own.Wait(); return r.close() }, func(err error) {
+		if err != nil {
+			r.log.Warn("close source and sink", keyErr, err)
+		}
+	})
+}
+
+func (t *task) ended() {
+	r := t.run
+	r.cancel(errEnding)
+	t.run = nil
+	t.epochs.Bump()
+	t.metrics.queueBytes.Set(0)
+	t.metrics.lanes.Set(0)
+	t.metrics.commitAge.Set(0)
+	t.setLag(-1)
+	t.settle(r.failure)
+}
+
+// settle decides what follows an incarnation.
+func (t *task) settle(failure error) {
+	switch {
+	case t.want == wantStopped:
+		t.terminate()
+	case t.rerun:
+		t.rerun = false
+		t.start()
+	case failure == nil:
+		t.start()
+	case !t.canRetry(failure):
+		t.fail(failure)
+	case t.want == wantPaused:
+		t.setState(Paused, "")
+	default:
+		t.retry(failure)
+	}
+}
