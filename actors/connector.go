@@ -39,6 +39,8 @@ func (k *connector) Receive(c actor.Context) {
 	case *actor.Started:
 		k.ctx = c
 		k.start()
+	case *actor.Stopping:
+		k.cleanUp() // does nothing after an orderly end
 	case *pauseConnector:
 		k.target(true)
 	case *resumeConnector:
@@ -172,14 +174,20 @@ func (k *connector) checkEnded() {
 // ended tells the registry and ends the actor; Stop, because nothing that is queued matters any more.
 func (k *connector) ended() {
 	k.timer.Stop()
-	for _, ch := range k.tasks {
-		k.sys.board.remove(k.spec.Name, ch.vitals)
-		ch.metrics.remove()
-	}
+	k.cleanUp()
 	k.setState(Unassigned, "")
 	k.log.Info("connector stopped")
 	k.ctx.Send(k.ctx.Parent(), &connectorEnded{name: k.spec.Name})
 	k.ctx.Stop(k.ctx.Self())
+}
+
+// cleanUp takes the tasks out of what others see.
+func (k *connector) cleanUp() {
+	for id, ch := range k.tasks {
+		k.sys.board.remove(k.spec.Name, ch.vitals)
+		ch.metrics.remove()
+		delete(k.tasks, id)
+	}
 }
 
 // HandleFailure makes the connector the supervisor of its tasks: one that panicked is ended and

@@ -90,7 +90,9 @@ type incarnation struct {
 	aborted      bool
 	closed       bool
 	deadline     time.Time
-	timers       []*time.Timer
+	pulseTimer   *time.Timer
+	commitTimer  *time.Timer
+	endTimers    []*time.Timer
 	sourceMillis int64 // newest seen
 }
 
@@ -135,8 +137,10 @@ func (r *incarnation) fail(err error) { r.tell(&failed{epoch: r.epoch, err: err}
 // cancel ends everything that waits.
 func (r *incarnation) cancel(cause error) {
 	r.endLife(cause)
-	for _, t := range r.timers {
-		t.Stop()
+	for _, t := range append(r.endTimers, r.pulseTimer, r.commitTimer) {
+		if t != nil {
+			t.Stop()
+		}
 	}
 }
 

@@ -193,7 +193,8 @@ func (t *task) onOpened(m *opened) {
 		return
 	}
 	r.opened, r.phase = true, phaseRunning
-	r.timers = append(r.timers, t.after(pulseEvery, &pulse{epoch: r.epoch}), t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch}))
+	r.pulseTimer = t.after(pulseEvery, &pulse{epoch: r.epoch})
+	r.commitTimer = t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch})
 	t.vitals.run.Store(&watched{source: r.parts.Source, budget: r.budget})
 	if t.ranBefore {
 		t.log.Info("task runs again", keyEpoch, r.epoch)
@@ -320,10 +321,10 @@ func (t *task) end(graceful bool, failure error) {
 			d = max(d, minEndTime)
 		}
 		r.deadline = time.Now().Add(d)
-		r.timers = append(r.timers, t.after(d, &lifeOver{epoch: r.epoch}))
+		r.endTimers = append(r.endTimers, t.after(d, &lifeOver{epoch: r.epoch}))
 	} else if d := t.sys.opts.ShutdownTimeout; t.want == wantStopped && time.Until(r.deadline) > d {
 		r.deadline = time.Now().Add(d) // a stop while a longer end was under way
-		r.timers = append(r.timers, t.after(d, &lifeOver{epoch: r.epoch}))
+		r.endTimers = append(r.endTimers, t.after(d, &lifeOver{epoch: r.epoch}))
 	}
 	r.endRead(errEnding)
 	switch {
@@ -332,7 +333,7 @@ func (t *task) end(graceful bool, failure error) {
 	case r.phase == phaseRunning:
 		r.phase = phaseDraining
 		share := time.Duration(drainShare * float64(t.sys.opts.ShutdownTimeout))
-		r.timers = append(r.timers, t.after(share, &drainOver{epoch: r.epoch}))
+		r.endTimers = append(r.endTimers, t.after(share, &drainOver{epoch: r.epoch}))
 		if r.readEnded {
 			t.drainAll()
 		}

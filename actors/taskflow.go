@@ -155,7 +155,7 @@ func (t *task) onPulse(m *pulse) {
 		}
 	}
 	if r.phase <= phaseDraining {
-		r.timers[0].Reset(pulseEvery)
+		r.pulseTimer.Reset(pulseEvery)
 	}
 }
 
@@ -172,7 +172,7 @@ func (t *task) onCommitDue(m *commitDue) {
 		return
 	}
 	t.commit()
-	r.timers[1].Reset(t.sys.opts.FlushInterval)
+	r.commitTimer.Reset(t.sys.opts.FlushInterval)
 }
 
 // commitThen commits what is finished by now and then calls fn, whether or not it worked.

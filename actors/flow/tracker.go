@@ -168,12 +168,8 @@ func (p *partition) unlink(k *Ticket) {
 // Stored is told: a commit that failed is repeated with newer data (CW-265).
 func (t *Tracker) Advance() []Advanced {
 	limit := uint64(math.MaxUint64)
-	for h := t.barrier.head; h != nil; h = t.barrier.head {
-		if !h.finished {
-			limit = h.Seq
-			break
-		}
-		t.barrier.unlink(h)
+	if h := t.openBarrier(); h != nil {
+		limit = h.Seq
 	}
 	var out []Advanced
 	for _, p := range t.partitions {
@@ -189,6 +185,17 @@ func (t *Tracker) Advance() []Advanced {
 		}
 	}
 	return out
+}
+
+// openBarrier returns the oldest unfinished frame without a partition.
+func (t *Tracker) openBarrier() *Ticket {
+	for h := t.barrier.head; h != nil; h = t.barrier.head {
+		if !h.finished {
+			return h
+		}
+		t.barrier.unlink(h)
+	}
+	return nil
 }
 
 // Stored tells that the positions are durable.
@@ -239,7 +246,7 @@ func (t *Tracker) Oldest() (at int64, ok bool) {
 			older(p.head.At)
 		}
 	}
-	if h := t.barrier.head; h != nil && !h.finished {
+	if h := t.openBarrier(); h != nil {
 		older(h.At)
 	}
 	return at, ok
