@@ -29,8 +29,10 @@ type KafkaServer struct{ *Server }
 
 // KafkaOptions shape a private broker.
 type KafkaOptions struct {
-	Heap  string            // -Xmx, 512m if empty
-	JVM   []string          // further JVM flags
+	Heap string // -Xmx, 512m if empty
+	// JVM are further flags. Ours make it start quickly; for a benchmark give
+	// -XX:TieredStopAtLevel=4 to have it run at full speed once it is warm.
+	JVM   []string
 	Props map[string]string // over our server.properties
 }
 
@@ -185,7 +187,7 @@ func (o KafkaOptions) props(r *record) map[string]string {
 		"group.initial.rebalance.delay.ms":                 "0",
 		"group.min.session.timeout.ms":                     "1000",
 		// A killed broker is let in again only when its old session is over: 9 s by default.
-		"broker.session.timeout.ms":       "3000",
+		"broker.session.timeout.ms":       "2000",
 		"broker.heartbeat.interval.ms":    "500",
 		"auto.create.topics.enable":       "true",
 		"num.partitions":                  "1",
@@ -198,21 +200,15 @@ func (o KafkaOptions) props(r *record) map[string]string {
 }
 
 func kafkaPlan(o KafkaOptions) *plan {
-	return &plan{
+	p := &plan{
 		part:   "kafka",
 		print:  kafkaVersion + " " + pomPrint("kafka"),
 		ports:  []string{"client", "controller"},
 		within: time.Minute,
 		stop:   syscall.SIGTERM,
-		prepare: func(ctx context.Context, r *record) error {
-			props := o.props(r)
-			if err := writeProps(filepath.Join(r.Dir, "server.properties"), props); err != nil {
-				return err
-			}
-			return formatKafka(ctx, r, props)
-		},
 		launch: func(ctx context.Context, r *record) (command, error) {
-			return javaCommand(ctx, r.Dir, o.Heap, kafkaHeap, o.JVM, "kafka.Kafka", filepath.Join(r.Dir, "server.properties"))
+			jvm := append([]string{"-XX:TieredStopAtLevel=1"}, o.JVM...)
+			return javaCommand(ctx, r.Dir, cmp.Or(o.Heap, kafkaHeap), jvm, "kafka.Kafka", filepath.Join(r.Dir, "server.properties"))
 		},
 		answers: kafkaAnswers,
 		use: func(r *record) (string, []string) {
@@ -220,24 +216,32 @@ func kafkaPlan(o KafkaOptions) *plan {
 		},
 		image: func(r *record) image { return kafkaImage(o.props(r), cmp.Or(o.Heap, kafkaHeap)) },
 	}
+	p.prepare = func(ctx context.Context, r *record) error {
+		props := o.props(r)
+		if err := writeProps(filepath.Join(r.Dir, "server.properties"), props); err != nil {
+			return err
+		}
+		return formatKafka(ctx, p, r, props["log.dirs"])
+	}
+	return p
 }
 
 // formatKafka gives the broker its formatted log directory. Formatting costs a JVM
 // start, so its result is kept and copied. It holds the cluster id, the node id and
 // the metadata version; a plan that changes one of them formats for itself.
-func formatKafka(ctx context.Context, r *record, props map[string]string) error {
-	dir, err := jars(ctx, "kafka")
-	if err != nil {
-		return err
-	}
-	template := filepath.Join(Root(), "templates", "kafka-"+filepath.Base(dir))
+func formatKafka(ctx context.Context, p *plan, r *record, dataDir string) error {
 	release, err := lock(ctx, "kafka-template")
 	if err != nil {
 		return err
 	}
 	defer release()
+	dir, err := jars(ctx, "kafka")
+	if err != nil {
+		return err
+	}
+	template := filepath.Join(Root(), "templates", "format-"+filepath.Base(dir))
 	if !exists(template) {
-		cmd, err := javaCommand(ctx, r.Dir, "", "128m", nil, "kafka.tools.StorageTool", "format",
+		cmd, err := javaCommand(ctx, r.Dir, kafkaHeap, nil, "kafka.tools.StorageTool", "format",
 			"-t", kafkaClusterID, "-c", filepath.Join(r.Dir, "server.properties"))
 		if err != nil {
 			return err
@@ -248,12 +252,80 @@ func formatKafka(ctx context.Context, r *record, props map[string]string) error 
 		if err := os.MkdirAll(filepath.Dir(template), 0o755); err != nil {
 			return err
 		}
-		if err := copyTree(ctx, props["log.dirs"], template+".part"); err != nil {
+		if err := copyTree(ctx, dataDir, template+".part"); err != nil {
 			return err
 		}
-		return os.Rename(template+".part", template)
+		if err := os.Rename(template+".part", template); err != nil {
+			return err
+		}
+	} else if err := copyTree(ctx, template, dataDir); err != nil {
+		return err
 	}
-	return copyTree(ctx, template, props["log.dirs"])
+	archive, err := classArchive(ctx)
+	if err != nil || exists(archive) {
+		return err
+	}
+	if err := archiveClasses(ctx, p, r, archive); err != nil {
+		return fmt.Errorf("archive the classes of Kafka: %w", err)
+	}
+	if err := removeTree(dataDir); err != nil {
+		return err
+	}
+	return copyTree(ctx, template, dataDir)
+}
+
+// classArchive is the file with Kafka's classes as this JVM has them in memory after
+// loading and checking. With it the broker starts in half the time. It depends on the
+// jars and on the JVM; one that does not fit is ignored by the JVM, not an error.
+func classArchive(ctx context.Context) (string, error) {
+	bin, err := java(ctx)
+	if err != nil {
+		return "", err
+	}
+	if bin, err = filepath.EvalSymlinks(bin); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(bin)
+	if err != nil {
+		return "", err
+	}
+	dir, err := jars(ctx, "kafka")
+	if err != nil {
+		return "", err
+	}
+	jvm := shortHash(bin, info.ModTime().UTC().String())
+	return filepath.Join(Root(), "templates", filepath.Base(dir)+"-"+jvm+".jsa"), nil
+}
+
+// archiveClasses starts the broker once, so that the JVM writes at its end what it has
+// loaded.
+func archiveClasses(ctx context.Context, p *plan, r *record, archive string) error {
+	cmd, err := p.launch(ctx, r)
+	if err != nil {
+		return err
+	}
+	part := archive + ".part"
+	if err := removeStale(part); err != nil {
+		return err
+	}
+	cmd.args = append([]string{"-XX:ArchiveClassesAtExit=" + part}, cmd.args...)
+	trial := *r
+	s := &Server{plan: p, rec: &trial}
+	if trial.PID, err = spawn(cmd, r.Log); err != nil {
+		return err
+	}
+	st, _ := readStat(trial.PID)
+	trial.Birth = st.birth
+	if err := s.await(ctx); err != nil {
+		return errors.Join(err, s.halt(ctx, syscall.SIGKILL))
+	}
+	if err := s.halt(ctx, p.stop); err != nil {
+		return err
+	}
+	if !exists(part) {
+		return nil // a JVM that cannot do it, see the log; we do without
+	}
+	return os.Rename(part, archive)
 }
 
 func kafkaAnswers(ctx context.Context, r *record) error {
@@ -273,7 +345,7 @@ func kafkaAnswers(ctx context.Context, r *record) error {
 }
 
 // javaCommand builds the command of a main class on Kafka's class path.
-func javaCommand(ctx context.Context, dir, heap, defaultHeap string, jvm []string, main string, args ...string) (command, error) {
+func javaCommand(ctx context.Context, dir, heap string, jvm []string, main string, args ...string) (command, error) {
 	bin, err := java(ctx)
 	if err != nil {
 		return command{}, err
@@ -282,10 +354,17 @@ func javaCommand(ctx context.Context, dir, heap, defaultHeap string, jvm []strin
 	if err != nil {
 		return command{}, err
 	}
+	archive, err := classArchive(ctx)
+	if err != nil {
+		return command{}, err
+	}
 	line := []string{
-		"-Xmx" + cmp.Or(heap, defaultHeap), "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",
+		"-Xmx" + heap, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+	}
+	if exists(archive) {
+		line = append(line, "-XX:SharedArchiveFile="+archive)
 	}
 	line = append(line, jvm...)
 	line = append(line, "-cp", filepath.Join(classes, "*"), main)

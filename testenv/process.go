@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -194,6 +195,41 @@ func killFamily(pid int) (gone func() bool, err error) {
 		}
 		return true
 	}, nil
+}
+
+// strays returns the server processes that run in the jail or have an argument below
+// one of the homes. Programs of other names are left alone: it may be a person's editor.
+func strays(jail string, homes []string) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		raw, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		if err != nil {
+			continue
+		}
+		args := strings.Split(string(raw), "\x00")
+		switch name := filepath.Base(args[0]); {
+		case name == "mysqld":
+			if root, err := os.Readlink(filepath.Join("/proc", e.Name(), "root")); err == nil && root == jail {
+				found = append(found, pid)
+			}
+		case name == "java", name == "postgres", name == "prometheus", strings.HasPrefix(name, "anabranch"):
+			below := func(arg string) bool {
+				return slices.ContainsFunc(homes, func(h string) bool { return strings.HasPrefix(arg, h+"/") })
+			}
+			if slices.ContainsFunc(args[1:], below) {
+				found = append(found, pid)
+			}
+		}
+	}
+	return found
 }
 
 func lastLines(raw []byte, n int) string {

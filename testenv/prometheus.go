@@ -144,6 +144,8 @@ func prometheusPlan(targets []string) *plan {
 				"--config.file=" + filepath.Join(r.Dir, "prometheus.yml"),
 				"--storage.tsdb.path=" + filepath.Join(r.Dir, "data"),
 				"--web.listen-address=" + r.addr("http"),
+				// Five seconds by default, and the first targets wait for it too.
+				"--scrape.discovery-reload-interval=200ms",
 			}}, err
 		},
 		answers: func(ctx context.Context, r *record) error {

@@ -331,8 +331,7 @@ func (p *plan) common(t testing.TB) *Server {
 
 var swept sync.Once
 
-// sweep ends the private servers whose test process died without its cleanups,
-// once per process.
+// sweep ends, once per process, the private servers whose test process died without its cleanups.
 func sweep(ctx context.Context) error {
 	var result error
 	swept.Do(func() {
@@ -350,6 +349,16 @@ func sweep(ctx context.Context) error {
 		for _, r := range all {
 			if r.orphaned() {
 				result = errors.Join(result, (&Server{rec: r}).discard(ctx))
+			}
+		}
+		// Failed tests leave their logs for whoever reads the message; a day is enough.
+		logs, err := filepath.Glob(filepath.Join(Root(), "logs", "*-*-*.log"))
+		if err != nil {
+			result = errors.Join(result, err)
+		}
+		for _, path := range logs {
+			if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+				result = errors.Join(result, removeStale(path))
 			}
 		}
 	})

@@ -14,10 +14,11 @@ import (
 
 const usage = `usage: go run ./testenv/cmd/parts COMMAND
 
-  up [PART...]  start the shared servers, or find them running, and print how to
-                reach them; parts: kafka connect mysql postgres (default: all)
-  status        print what runs
-  down          end everything that testenv ever started here, data included
+  up [PART...]    start the shared servers, or find them running, and print how to
+                  reach them; parts: kafka connect mysql postgres prometheus (default: all)
+  status          print what runs
+  down [PART...]  end the shared servers of these parts; without a name, everything that
+                  testenv ever started here. Data goes, downloads and logs stay
 
 Everything lives below one directory: $ANABRANCH_TESTENV, or anabranch-testenv in
 the user's cache directory. The second start needs no download.
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	case "status":
 		return status(ctx)
 	case "down":
-		ended, err := testenv.Down(ctx)
+		ended, err := testenv.Down(ctx, args[1:]...)
 		for _, name := range ended {
 			fmt.Println("ended", name)
 		}
