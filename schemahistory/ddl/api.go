@@ -85,6 +85,8 @@ const (
 	// Other is a statement that Debezium stores without having understood anything of it:
 	// index statements, events, FLUSH TABLES and so on (DM-504).
 	Other
+
+	createIndex // CREATE UNIQUE INDEX that Debezium notes; it becomes an AlterTable
 )
 
 // Event is one record that Debezium writes to the schema history and, if include.schema.changes
@@ -92,13 +94,14 @@ const (
 type Event struct {
 	Kind     Kind
 	Database string // databaseName of both records, "" for none
-	// HasDatabase is false when Debezium writes null instead of "" (an Other outside any database).
+	// HasDatabase is true: Debezium never writes null here.
 	HasDatabase bool
 	// DDL is the text as Debezium stores it (DM-505).
 	DDL string
-	// Tables are the tables named by source.table, in Debezium's order; empty when
-	// source.table is null. All events of one statement in one database share the list.
+	// Tables are the tables named by source.table, in Debezium's order. All events of one statement in one database share the list.
 	Tables []schemahistory.TableID
+	// SourceTableSet is false when source.table is null: with it, and no Tables, it is "".
+	SourceTableSet bool
 	// Subject is the table that the event itself is about; nil for database-wide events.
 	Subject *schemahistory.TableID
 	// Changes are the tableChanges; they may be empty but are always written.
@@ -150,15 +153,4 @@ func (e *Error) Error() string {
 		s += " near " + e.Near
 	}
 	return s + ": " + e.Cause
-}
-
-// New makes a Parser.
-func New(opts Options) *Parser {
-	p := &Parser{opts: opts, dbCharset: map[string]string{}, vars: map[string]string{}}
-	if opts.Filter == nil {
-		p.filter = defaultFilter()
-	} else {
-		p.filter = opts.Filter
-	}
-	return p
 }
