@@ -1,0 +1,248 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/anabranch/anabranch/deliver"
+	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/records/converters"
+)
+
+// Limits of this room.
+const (
+	// openTimeout bounds how long Open waits for a broker.
+	openTimeout = 15 * time.Second
+	// closeTimeout bounds how long Close waits for completions after the client is closed.
+	closeTimeout = 5 * time.Second
+	// maxBufferedRecords is far beyond what fits into the byte budget: the client's own limit
+	// must never block a lane.
+	maxBufferedRecords = 1 << 30
+)
+
+// Sink produces to Kafka.
+type Sink struct {
+	cfg    Config
+	env    deliver.Env
+	m      *metrics
+	cl     *kgo.Client
+	topics *topicMaker
+	budget *semaphore.Weighted
+	size   int64 // of the budget
+	blocks sync.Pool
+	lanes  sync.Map // lane name -> *encoder
+
+	// life ends at Close. Records are produced under it and not under a Write's context: a
+	// lane that gives up must not take away records of others.
+	life context.Context
+	end  context.CancelFunc
+
+	failure atomic.Pointer[deliver.Error]
+
+	mu      sync.Mutex // guards the fields below
+	pending int        // batches between Write and Done
+	idle    chan struct{}
+	closed  bool
+}
+
+var _ deliver.Sink = (*Sink)(nil)
+
+// New makes a sink. Nothing is connected before Open.
+func New(cfg Config, env deliver.Env) *Sink {
+	if cfg.BufferBytes <= 0 {
+		cfg.BufferBytes = DefaultBufferBytes
+	}
+	if cfg.Partitioner == nil {
+		cfg.Partitioner = kgo.UniformBytesPartitioner(64<<10, true, true, nil)
+	}
+	if cfg.NewHeader == nil {
+		newHeader, err := converters.New(converters.SimpleHeaderClass, nil, false)
+		if err != nil {
+			panic("kafka: " + err.Error()) // it has no configuration that could be wrong
+		}
+		cfg.NewHeader = newHeader
+	}
+	s := &Sink{cfg: cfg, env: env, budget: semaphore.NewWeighted(cfg.BufferBytes), size: cfg.BufferBytes}
+	s.blocks.New = func() any { return newBlock(s) }
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// Open implements deliver.Sink. It waits for a broker to answer.
+func (s *Sink) Open(ctx context.Context) error {
+	s.m = newMetrics(s.env.Metrics)
+	opts := append([]kgo.Opt{}, s.cfg.Client...)
+	linger := s.cfg.Linger
+	if linger < 0 {
+		linger = 0
+	}
+	opts = append(opts,
+		kgo.ProducerLinger(linger),
+		kgo.RecordPartitioner(&partitioner{s.cfg.Partitioner}),
+		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.UnknownTopicRetries(20), // with a metadata request every 250 ms: leaders move, brokers create topics lazily
+		kgo.AllowAutoTopicCreation())
+	if s.env.Log != nil {
+		opts = append(opts, kgo.WithLogger(&clientLog{s.env.Log}))
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return deliver.Errorf("configure kafka producer", "", "", "%w", err)
+	}
+	s.cl = cl
+	s.topics = newTopicMaker(cl, s.cfg.Topics)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if err := cl.Ping(ctx); err != nil {
+		return classify("connect to kafka", "", err)
+	}
+	return nil
+}
+
+// Write implements deliver.Sink.
+func (s *Sink) Write(ctx context.Context, b *records.Batch, done deliver.Done) error {
+	if err := s.failure.Load(); err != nil {
+		b.Release()
+		return err
+	}
+	bl := s.blocks.Get().(*block)
+	err := s.encode(ctx, bl, b)
+	b.Release() // everything is in the block now
+	if err != nil {
+		s.discard(bl)
+		return err
+	}
+	bl.done = done
+	bl.cost = min(int64(len(bl.arena))+int64(len(bl.recs))*recordCost, s.size)
+	if err := s.budget.Acquire(ctx, bl.cost); err != nil {
+		s.discard(bl)
+		return context.Cause(ctx)
+	}
+	if !s.begin() {
+		s.budget.Release(bl.cost)
+		s.discard(bl)
+		return errClosed()
+	}
+	s.m.buffered.Add(float64(bl.cost))
+	bl.produce(s.cl, s.life)
+	return nil
+}
+
+// begin counts a batch in; false after Close.
+func (s *Sink) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.pending++
+	return true
+}
+
+// finished is called once per block when its last record is done.
+func (s *Sink) finished(bl *block) {
+	err := bl.err.Load()
+	var out error
+	if err != nil {
+		out = err
+		s.failure.CompareAndSwap(nil, err)
+		s.m.failed.Inc()
+	} else {
+		s.m.batches.Inc()
+		s.m.records.Add(float64(len(bl.recs)))
+		s.m.bytes.Add(float64(len(bl.arena)))
+	}
+	done, cost := bl.done, bl.cost
+	s.m.buffered.Sub(float64(cost))
+	if err == nil {
+		s.discard(bl)
+	}
+	// A block with an error is left to the collector: a request that holds a piece of it may
+	// still be on its way to the socket.
+	s.budget.Release(cost)
+	done(out)
+	s.mu.Lock()
+	if s.pending--; s.pending == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+	s.mu.Unlock()
+}
+
+func (s *Sink) discard(bl *block) {
+	if bl.reset() {
+		s.blocks.Put(bl)
+	}
+}
+
+// Flush implements deliver.Sink.
+func (s *Sink) Flush(ctx context.Context) error {
+	if s.cl == nil {
+		return nil
+	}
+	if err := s.cl.Flush(ctx); err != nil { // ends lingering
+		return err
+	}
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	if err := s.failure.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// wait returns when no batch is pending.
+func (s *Sink) wait(ctx context.Context) error {
+	s.mu.Lock()
+	if s.pending == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close implements deliver.Sink. Records that are still buffered are given up.
+func (s *Sink) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	if s.m != nil {
+		defer s.m.close()
+	}
+	if s.cl == nil {
+		return nil
+	}
+	s.cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := s.wait(ctx); err != nil {
+		return deliver.Errorf("close kafka producer", "", "", "records are still unfinished after %s", closeTimeout)
+	}
+	return nil
+}
+
+func errClosed() error {
+	return &deliver.Error{Op: "write to kafka", Cause: errors.New("the sink is closed"), CanRetry: true}
+}
