@@ -351,13 +351,22 @@ func (r *reader) alterDefault(ops *[]op) error {
 // column definition: an introducer stays in the text, and NULL and hexadecimal literals
 // become the text null.
 func (r *reader) setDefault(a attr, first token) *attr {
-	s := r.text(first)
-	switch {
-	case a.null, first.kind == tokHex, first.kind == tokBin:
+	intro := ""
+	if s := r.text(first); first.kind == tokWord && introducers[strings.ToLower(s)] {
+		intro = s
+	}
+	switch last := r.toks[r.last()].kind; {
+	case a.null, last == tokHex, last == tokBin:
 		return &attr{kind: attrDefault, text: "null", value: true}
-	case first.kind == tokWord && introducers[strings.ToLower(s)]:
-		lit := r.stored.cut(first.start, r.toks[r.last()].end)
-		return &attr{kind: attrDefault, text: lit, value: true}
+	case intro != "" && last == tokString:
+		n := r.last()
+		for r.toks[n-1].kind == tokString {
+			n--
+		}
+		for ; n <= r.last(); n++ {
+			intro += r.raw(r.toks[n])
+		}
+		return &attr{kind: attrDefault, text: intro, value: true}
 	}
 	return &a
 }

@@ -16,12 +16,13 @@ import (
 // are in its history. Where the columns differ, as for two columns that swap their names,
 // rows can only be read with the server's result (DM-521).
 func (r *reader) applyOps(t *schemahistory.Table, ops []op) (*edit, *Error) {
-	srv, err := r.applyServer(t, ops)
+	srv, sound, err := r.applyServer(t, ops)
+	seq := r.applySequence(t, ops)
+	if seq != nil && (err != nil || !sound || sameColumns(seq.cols, srv.cols)) {
+		return seq, nil
+	}
 	if err != nil {
 		return nil, err
-	}
-	if seq := r.applySequence(t, ops); seq != nil && sameColumns(seq.cols, srv.cols) {
-		return seq, nil
 	}
 	return srv, nil
 }
@@ -145,9 +146,10 @@ func setDefault(c *schemahistory.Column, a *attr) {
 	}
 }
 
-// applyServer is the server's way (mysql_prepare_alter_table).
-func (r *reader) applyServer(t *schemahistory.Table, ops []op) (*edit, *Error) {
-	e := editOf(t, r.p.opts.IncludeComments)
+// applyServer is the server's way (mysql_prepare_alter_table). sound is false when the server
+// would refuse the result: a column placed after one that does not exist, a name twice.
+func (r *reader) applyServer(t *schemahistory.Table, ops []op) (e *edit, sound bool, err *Error) {
+	e, sound = editOf(t, r.p.opts.IncludeComments), true
 	byOld := map[string]*op{} // what happens to an old column
 	dropped := map[string]bool{}
 	for i := range ops {
@@ -159,7 +161,7 @@ func (r *reader) applyServer(t *schemahistory.Table, ops []op) (*edit, *Error) {
 			if e.find(o.name) < 0 && !o.tolerant {
 				er := r.fail("the column is not known")
 				er.Offset, er.Near = r.toks[o.offset].start, ""
-				return nil, er
+				return nil, false, er
 			}
 			byOld[strings.ToLower(o.name)] = o
 		case opConvert:
@@ -231,11 +233,14 @@ func (r *reader) applyServer(t *schemahistory.Table, ops []op) (*edit, *Error) {
 			at = 0
 			if o.after != "" {
 				at = 1 + slices.IndexFunc(cols, func(x schemahistory.Column) bool { return strings.EqualFold(x.Name, o.after) })
+				sound = sound && at > 0
 			}
 		}
 		cols = slices.Insert(cols, at, c)
 	}
 	e.cols, e.byName = cols, nil
+	e.find("")
+	sound = sound && len(e.byName) == len(cols)
 	if primary != "" {
 		e.pk = []string{primary}
 	}
@@ -246,5 +251,5 @@ func (r *reader) applyServer(t *schemahistory.Table, ops []op) (*edit, *Error) {
 			r.applyOther(e, &ops[i])
 		}
 	}
-	return e, nil
+	return e, sound, nil
 }

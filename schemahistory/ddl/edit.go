@@ -164,8 +164,12 @@ func (e *edit) table() *schemahistory.Table {
 	t := &schemahistory.Table{ID: e.id, DefaultCharset: e.charset, PrimaryKey: e.pk, Columns: e.cols,
 		Attributes: e.attrs, Comment: e.comment, HasComment: e.hasText}
 	for i := range t.Columns {
-		t.Columns[i].Position = i + 1
-		fillCharset(&t.Columns[i], e.charset)
+		c := &t.Columns[i]
+		c.Position = i + 1
+		fillCharset(c, e.charset)
+		if c.Optional && !c.HasDefault {
+			c.HasDefault, c.Default = true, nil // also after DROP DEFAULT
+		}
 	}
 	// A key column that does not exist would stop Debezium; here it just leaves the key.
 	t.PrimaryKey = slices.DeleteFunc(t.PrimaryKey, func(n string) bool { return e.find(n) < 0 })

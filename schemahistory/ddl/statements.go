@@ -187,7 +187,9 @@ func (r *reader) databaseOptions(db string) error {
 				return err
 			}
 			if _, known := r.p.dbCharset[db]; !known {
-				r.p.dbCharset[db] = charsetOf(co)
+				if cs := charsetOf(co); cs != "utf8" { // today's drivers know utf8mb3_... only
+					r.p.dbCharset[db] = cs
+				}
 			}
 		default:
 			if err := r.skipPart(); err != nil {

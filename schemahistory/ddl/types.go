@@ -254,13 +254,14 @@ func (r *reader) signs(d *dataType) {
 
 // charsetOption reads what may follow a text type: a character set and BINARY in any order.
 func (r *reader) charsetOption(d *dataType) error {
-	bin := false
+	bin, alias := false, false
 	for {
 		switch {
 		case r.accept("BINARY"):
 			bin = true
 		case r.acceptAny("ASCII", "UNICODE", "BYTE"):
-			// Debezium reads these and makes nothing of them (DM-502).
+			// Debezium reads these, with BINARY beside them, and makes nothing of them (DM-502).
+			alias = true
 		case d.charset == "" && r.acceptCharset():
 			var err error
 			if d.charset, err = r.charsetName(); err != nil {
@@ -269,7 +270,7 @@ func (r *reader) charsetOption(d *dataType) error {
 		case r.isWord("COMPRESSED") && r.p.opts.Flavor == MariaDB:
 			r.next()
 		default:
-			if bin && !strings.HasSuffix(d.name, " BINARY") {
+			if bin && !alias && !strings.HasSuffix(d.name, " BINARY") {
 				d.name += " BINARY"
 			}
 			return nil
@@ -309,7 +310,21 @@ func (r *reader) values(d *dataType) error {
 	if d.name == "SET" {
 		d.length = ptr(2*len(d.enum) - 1)
 	}
-	return r.charsetOption(d)
+	quoted := r.i
+	if err := r.charsetOption(d); err != nil {
+		return err
+	}
+	// Here Debezium leaves quotes around the name of a character set, and forgets the values
+	// of a type with BINARY.
+	for _, t := range r.toks[quoted:r.i] {
+		if t.kind == tokString || t.kind == tokQuoted {
+			d.charset = r.raw(t)
+		}
+	}
+	if strings.HasSuffix(d.name, " BINARY") {
+		d.enum = nil
+	}
+	return nil
 }
 
 // national reads NATIONAL CHAR, NCHAR and their relatives; the name is kept in the long form.
@@ -342,9 +357,17 @@ func (r *reader) nationalTail(d *dataType) error {
 	if err := r.dimensions(d, false); err != nil {
 		return err
 	}
-	if r.accept("BINARY") {
-		d.name += " BINARY"
+	if !r.accept("BINARY") {
+		return nil
 	}
+	// Debezium loses the NATIONAL of these, and takes NATIONAL CHAR for BINARY.
+	switch d.name {
+	case "NATIONAL CHAR", "NATIONAL CHARACTER":
+		d.name, d.jdbc, d.charset = "BINARY", jdbcBinary, ""
+	case "NATIONAL VARCHAR", "NATIONAL VARCHARACTER":
+		d.name, d.jdbc, d.charset = strings.TrimPrefix(d.name, "NATIONAL "), jdbcVarchar, ""
+	}
+	d.name += " BINARY"
 	return nil
 }
 
