@@ -81,7 +81,11 @@ func (c *ConnectWorker) Create(t testing.TB, name string, config map[string]stri
 	t.Helper()
 	ctx, cancel := patience(t, time.Minute)
 	defer cancel()
-	t.Cleanup(func() { c.Delete(t, name) })
+	t.Cleanup(func() {
+		if !c.Private() { // else it goes with its worker, which may be dead by now
+			c.Delete(t, name)
+		}
+	})
 	if code, body, err := c.Call(ctx, http.MethodPut, "/connectors/"+url.PathEscape(name)+"/config", config); err != nil || code >= 300 {
 		t.Fatalf("testenv: create connector %s: status %d: %s %v", name, code, body, err)
 	}

@@ -63,13 +63,13 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 # One broken foreign archive must not stop us: the installation below decides.
-apt-get -q update || echo "install.sh: apt-get update had errors, going on" >&2
+apt-get -q -o DPkg::Lock::Timeout=180 update || echo "install.sh: apt-get update had errors, going on" >&2
 release=""
 if apt-cache policy | grep -q 'n=bookworm'; then
 	release="-t bookworm"
 fi
 # shellcheck disable=SC2086 # lists of words
-apt-get -q install -y --no-install-recommends -o Dpkg::Options::=--force-confold $release $want ||
-	apt-get -q install -y --no-install-recommends -o Dpkg::Options::=--force-confold $want
+apt-get -q -o DPkg::Lock::Timeout=180 install -y --no-install-recommends -o Dpkg::Options::=--force-confold $release $want ||
+	apt-get -q -o DPkg::Lock::Timeout=180 install -y --no-install-recommends -o Dpkg::Options::=--force-confold $want
 # shellcheck disable=SC2086
 dpkg-query -W -f 'installed ${Package} ${Version}\n' $want

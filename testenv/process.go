@@ -197,8 +197,10 @@ func killFamily(pid int) (gone func() bool, err error) {
 	}, nil
 }
 
-// strays returns the server processes that run in the jail or have an argument below
-// one of the homes. Programs of other names are left alone: it may be a person's editor.
+// strays returns the server processes that run in the jail, or that share our root
+// directory and have an argument below one of the homes. Programs of other names are
+// left alone: it may be a person's editor. So are processes of other roots: in a chroot
+// or container beside us, the same path is another directory.
 func strays(jail string, homes []string) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -217,19 +219,30 @@ func strays(jail string, homes []string) []int {
 		args := strings.Split(string(raw), "\x00")
 		switch name := filepath.Base(args[0]); {
 		case name == "mysqld":
-			if root, err := os.Readlink(filepath.Join("/proc", e.Name(), "root")); err == nil && root == jail {
+			if hasRoot(pid, jail) {
 				found = append(found, pid)
 			}
 		case name == "java", name == "postgres", name == "prometheus", strings.HasPrefix(name, "anabranch"):
 			below := func(arg string) bool {
 				return slices.ContainsFunc(homes, func(h string) bool { return strings.HasPrefix(arg, h+"/") })
 			}
-			if slices.ContainsFunc(args[1:], below) {
+			if slices.ContainsFunc(args[1:], below) && hasRoot(pid, "/") {
 				found = append(found, pid)
 			}
 		}
 	}
 	return found
+}
+
+// hasRoot reports whether dir is the root directory of a process. The directories are
+// compared, not their names: a name means something else to a process in a chroot.
+func hasRoot(pid int, dir string) bool {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	got, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "root"))
+	return err == nil && os.SameFile(want, got)
 }
 
 func lastLines(raw []byte, n int) string {
