@@ -356,7 +356,7 @@ func (r *reader) setDefault(a attr, first token) *attr {
 		intro = s
 	}
 	switch last := r.toks[r.last()].kind; {
-	case a.null, last == tokHex, last == tokBin:
+	case a.null, first.kind != tokMark && (last == tokHex || last == tokBin):
 		return &attr{kind: attrDefault, text: "null", value: true}
 	case intro != "" && last == tokString:
 		n := r.last()
