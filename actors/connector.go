@@ -80,6 +80,7 @@ func (k *connector) start() {
 		k.sys.board.add(k.spec.Name, ch.vitals)
 		k.spawn(ch)
 	}
+	k.log.Info("connector started", "tasks", len(k.tasks), "state", string(k.state()))
 }
 
 func (k *connector) spawn(ch *child) {

@@ -81,7 +81,7 @@ func (w *batchWork) done(err error) {
 		return
 	}
 	if err != nil {
-		run.fail(&taskError{stage: stageWrite, where: run.who, cause: err})
+		run.fail(&taskError{stage: stageWrite, where: w.table, cause: err})
 		return
 	}
 	if w.flight.left.Add(-1) == 0 {

@@ -282,11 +282,17 @@ func TestTask_AFailureThatDoesNotEndIsForAPerson(t *testing.T) {
 
 func TestSystem_ReplacesAConnector(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, h *harness) {
-		e := &events{}
+		e, slow := &events{}, make(chan struct{})
 		build := func(name string) func() (Parts, error) {
 			return parts(Parts{Sink: &fakeSink{}, Source: &fakeSource{
-				open:  func(context.Context, []records.Position) error { e.add("open-" + name); return nil },
-				close: func() error { e.add("close-" + name); return nil },
+				open: func(context.Context, []records.Position) error { e.add("open-" + name); return nil },
+				close: func() error {
+					if name == "2" {
+						<-slow
+					}
+					e.add("close-" + name)
+					return nil
+				},
 			}})
 		}
 		h.start("c", build("1"))
@@ -294,10 +300,9 @@ func TestSystem_ReplacesAConnector(t *testing.T) {
 			if err := h.sys.Start(Connector{Name: "c", Tasks: []Task{{ID: 0, Build: build(n)}}}); err != nil {
 				t.Fatal(err)
 			}
-			if n == "2" {
-				synctest.Wait()
-			}
+			synctest.Wait()
 		}
+		close(slow)
 		synctest.Wait()
 		if got := e.String(); got != "open-1 close-1 open-2 close-2 open-4" {
 			t.Fatal(got)

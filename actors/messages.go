@@ -147,7 +147,8 @@ type (
 	batchWork struct {
 		quiet
 		flight  *flight
-		batch   *records.Batch
+		batch   *records.Batch // the lane's, then the sink's
+		table   string
 		settled atomic.Bool // guards against a sink that reports twice
 	}
 	// laneMarker: answer with laneDrained; it stands behind all batches sent before.

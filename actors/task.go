@@ -62,6 +62,8 @@ type task struct {
 	retryErrs  repeats
 	commitErrs repeats
 
+	snapshotLogged time.Time
+
 	// Of the last incarnation that failed.
 	maxRetries    int
 	retryWait     time.Duration

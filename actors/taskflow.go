@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/records"
 )
 
@@ -49,7 +50,7 @@ func (t *task) onFrame(m *frameRead) {
 		l.lastUsed = now
 		l.records.Add(float64(len(b.Records)))
 		f.lanes = append(f.lanes, l)
-		t.ctx.Send(l.pid, &batchWork{flight: f, batch: b})
+		t.ctx.Send(l.pid, &batchWork{flight: f, batch: b, table: l.table})
 	}
 }
 
@@ -146,6 +147,7 @@ func (t *task) onPulse(m *pulse) {
 	t.metrics.commitAge.Set(age)
 	if s, ok := snapshotOf(r.parts.Source); ok {
 		t.metrics.setSnapshot(&s)
+		t.logSnapshot(&s, now)
 	}
 	if len(r.lanes) > maxIdleLanes {
 		for _, l := range r.lanes {
@@ -157,6 +159,26 @@ func (t *task) onPulse(m *pulse) {
 	if r.phase <= phaseDraining {
 		r.pulseTimer.Reset(pulseEvery)
 	}
+}
+
+// logSnapshot tells now and then how far a snapshot is.
+func (t *task) logSnapshot(s *capture.Snapshot, now time.Time) {
+	if !s.Running || now.Sub(t.snapshotLogged) < repeatEvery {
+		return
+	}
+	first := t.snapshotLogged.IsZero()
+	t.snapshotLogged = now
+	if first {
+		return // a short snapshot needs no line
+	}
+	args := []any{"rows", s.RowsDone, "tables", s.TablesDone, "of", s.TablesTotal}
+	if s.RowsEstimated > 0 {
+		args = append(args, "percent", min(100*s.RowsDone/s.RowsEstimated, 99))
+	}
+	if s.SecondsLeft >= 0 {
+		args = append(args, "left", time.Duration(s.SecondsLeft)*time.Second)
+	}
+	t.log.Info("snapshot goes on", args...)
 }
 
 // retireLane ends a lane with nothing in flight. Its table may come again at once: everything
