@@ -99,7 +99,7 @@ func commonKeys() []Key {
 		{Name: TasksMaxKey, Type: IntType, Default: "1", HasDefault: true, Importance: High, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Tasks max",
 			Check: AtLeast(1), Doc: "Largest number of tasks of this connector."},
 		{Name: TasksMaxEnforceKey, Type: BooleanType, Default: "true", HasDefault: true, Importance: Low, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Enforce tasks max",
-			Doc:    "Deprecated. Whether a connector that makes more tasks than tasks.max fails.",
+			Doc:      "Deprecated. Whether a connector that makes more tasks than tasks.max fails.",
 			NoEffect: "no connector here makes more tasks than tasks.max, so the limit always holds"},
 		converter(KeyConverterKey, "Key converter class", "keys"),
 		version(KeyConverterKey+".plugin.version", "Key converter version", "key converter"),

@@ -145,6 +145,15 @@ func (d *Def) Merge(other *Def) *Def {
 	return n
 }
 
+// Map returns a new Def whose keys went through fn, which must keep their names.
+func (d *Def) Map(fn func(Key) Key) *Def {
+	n := d.With()
+	for i := range n.keys {
+		n.keys[i] = fn(n.keys[i])
+	}
+	return n
+}
+
 // Prefixed returns the definition as part of a larger one: every name gets the prefix, as
 // Kafka's ConfigDef.embed does. A group that is not empty replaces the groups of the keys.
 func (d *Def) Prefixed(prefix, group string) *Def {

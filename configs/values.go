@@ -292,3 +292,14 @@ func RefuseExcept(why string, words ...string) func(string) string {
 		return why
 	}
 }
+
+// Overlay returns a new map with the entries of all maps; later ones win.
+func Overlay(maps ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range maps {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}

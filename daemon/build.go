@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/records/converters"
+	"github.com/anabranch/anabranch/records/transforms"
+)
+
+// buildEnv is what every task gets from the process.
+type buildEnv struct {
+	worker  *configs.Worker
+	metrics prometheus.Registerer
+	offsets actors.OffsetStore
+	// useTopic notes an active topic (CW-270); nil when topic.tracking.enable is false.
+	useTopic func(connector string, task int, topic string)
+}
+
+// taskEnv is what a plugin builds one task from. Its configurations hold resolved secrets.
+type taskEnv struct {
+	buildEnv
+	connector  string
+	task       int
+	plugin     *plugin
+	config     map[string]string // the connector's
+	taskConfig map[string]string
+	common     *configs.Def
+	log        *slog.Logger
+}
+
+// values parses the task's configuration.
+func (t *taskEnv) values() (*configs.Values, error) {
+	v, problems := t.common.Merge(t.plugin.definition()).Parse(configs.Overlay(t.config, t.taskConfig))
+	if len(problems) > 0 {
+		return nil, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
+	}
+	return v, nil
+}
+
+// chain is the connector's chain of transforms as lanes make it.
+func (t *taskEnv) chain() (func() ([]actors.Transform, error), error) {
+	c, problems := transforms.ParseChain(t.config)
+	if len(problems) > 0 {
+		return nil, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
+	}
+	if c.Len() == 0 {
+		return nil, nil
+	}
+	return func() ([]actors.Transform, error) {
+		steps, err := c.New()
+		if err != nil {
+			return nil, err
+		}
+		out := make([]actors.Transform, len(steps))
+		for i, s := range steps {
+			out[i] = s
+		}
+		return out, nil
+	}, nil
+}
+
+// converter makes one of the task's converters. When the connector names the class, only its
+// own settings count; when it does not, only the worker's do (CW-118).
+func (t *taskEnv) converter(key string) (func() converters.Converter, error) {
+	from := t.config
+	if _, own := from[key]; !own {
+		from = t.worker.Raw
+	}
+	class := from[key]
+	if class == "" && key == configs.HeaderConverterKey {
+		class = converters.SimpleHeaderClass
+	}
+	settings := map[string]string{}
+	for k, v := range only(from, key+".") {
+		settings[k[len(key)+1:]] = v
+	}
+	delete(settings, "plugin.version")
+	return converters.New(class, settings, key == configs.KeyConverterKey)
+}
+
+// otherDefinition is the definition of a converter or transform, nil if there is none.
+func otherDefinition(name string) *configs.Def {
+	for _, c := range transforms.Classes() {
+		if sameName(c.Name, name, "Transformation") {
+			return c.Def
+		}
+	}
+	if class := converters.Resolve(name); class != "" {
+		return converters.Definition(class)
+	}
+	return nil
+}

@@ -1,0 +1,310 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/daemon/embedded"
+	"github.com/anabranch/anabranch/daemon/logging"
+	"github.com/anabranch/anabranch/daemon/metrics"
+	"github.com/anabranch/anabranch/daemon/rest"
+	"github.com/anabranch/anabranch/daemon/store"
+)
+
+// Version is the version of this program. The REST reports Kafka's (CW-16).
+var Version = "dev"
+
+// commit is what GET / shows as the commit; clients only print it.
+const commit = "616e616272616e63"
+
+// DefaultDataDir is where the embedded mode keeps everything.
+const DefaultDataDir = "anabranch-data"
+
+const (
+	embeddedListener  = "http://127.0.0.1:8083"
+	readHeaderWithin  = 10 * time.Second
+	restDrainWithin   = 3 * time.Second
+	distributedEpoch  = 1 // generation in statuses; a group of one never rebalances
+	jsonConverterName = "org.apache.kafka.connect.json.JsonConverter"
+)
+
+// Options says what to run.
+type Options struct {
+	// WorkerFile is the worker's properties file; "" runs the embedded mode.
+	WorkerFile string
+	// ConnectorFiles are started once the worker is ready (CW-148).
+	ConnectorFiles []string
+	// DataDir is the directory of the embedded mode.
+	DataDir string
+	// Stderr gets the log.
+	Stderr io.Writer
+	// BrokerPort and RESTPort are those of the embedded mode, for tests; 0 is the usual one,
+	// negative a free one.
+	BrokerPort, RESTPort int
+	// Listening, if set, hears the REST address once it is bound.
+	Listening func(addr string)
+}
+
+// ConfigError is an error in what the user configured: the process ends with status 2 (CW-149).
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Run runs a worker until ctx ends. An error is why it could not start.
+func Run(ctx context.Context, o Options) error {
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	log, levels := logging.New(o.Stderr)
+	worker, err := loadWorker(o)
+	if err != nil {
+		return &ConfigError{err}
+	}
+	files, err := loadConnectorFiles(o.ConnectorFiles)
+	if err != nil {
+		return &ConfigError{err}
+	}
+	for _, w := range worker.Warnings {
+		log.Warn(w.Message, "key", w.Key)
+	}
+	listeners, err := listen(worker.Listen)
+	if err != nil {
+		return err
+	}
+	closeAll := func() {
+		for _, l := range listeners {
+			_ = l.Close() // the process ends
+		}
+	}
+	if o.Listening != nil {
+		o.Listening(listeners[0].Addr().String())
+	}
+	if worker.Mode == configs.Embedded {
+		broker, err := embedded.Start(o.DataDir, portOf(o.BrokerPort, embedded.DefaultPort))
+		if err != nil {
+			closeAll()
+			return err
+		}
+		defer func() {
+			if err := broker.Close(); err != nil {
+				log.Error("close embedded broker", keyErr, err)
+			}
+		}()
+		worker.Bootstrap = []string{broker.Addr()}
+		worker.Raw[configs.BootstrapServersKey] = broker.Addr()
+		log.Warn("embedded mode: for trying out, with a broker in this process; delivery is at least once",
+			"data", o.DataDir, "broker", broker.Addr(), "rest", listeners[0].Addr().String())
+	}
+	h, handler, err := assemble(worker, files, levels, log, listeners[0].Addr())
+	if err != nil {
+		closeAll()
+		return &ConfigError{err}
+	}
+	return serve(ctx, h, handler, listeners, log)
+}
+
+// serve runs the herder and the REST until ctx ends or the start fails, then closes in the
+// order REST, connectors, stores.
+func serve(ctx context.Context, h *herder, handler http.Handler, listeners []net.Listener, log *slog.Logger) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	g, gctx := errgroup.WithContext(ctx)
+	herding, stopHerder := context.WithCancel(context.Background())
+	for _, l := range listeners {
+		g.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve REST on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error { return h.run(herding) })
+	g.Go(func() error { return superviseService(gctx, h, log) })
+	g.Go(func() error { return watchMemory(gctx) })
+	g.Go(func() error {
+		<-gctx.Done()
+		log.Info("worker is stopping")
+		drain, cancel := context.WithTimeout(context.Background(), restDrainWithin)
+		defer cancel()
+		if err := server.Shutdown(drain); err != nil {
+			_ = server.Close() // requests that wait for the herder are cut off
+		}
+		stopHerder()
+		return nil
+	})
+	err := g.Wait()
+	stopHerder()
+	var classified *store.Error
+	if errors.As(err, &classified) && classified.Config {
+		return &ConfigError{err}
+	}
+	return err
+}
+
+func portOf(asked, usual int) int {
+	switch {
+	case asked < 0:
+		return 0
+	case asked == 0:
+		return usual
+	}
+	return asked
+}
+
+// loadWorker reads the worker file, or makes the one of the embedded mode.
+func loadWorker(o Options) (*configs.Worker, error) {
+	if o.WorkerFile != "" {
+		raw, err := configs.LoadProperties(o.WorkerFile)
+		if err != nil {
+			return nil, err
+		}
+		mode, err := configs.ModeOf(raw)
+		if err != nil {
+			return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
+		}
+		w, err := configs.NewWorker(mode, raw)
+		if err != nil {
+			return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
+		}
+		return w, nil
+	}
+	return configs.NewWorker(configs.Embedded, embeddedWorker(o))
+}
+
+// embeddedWorker is a distributed worker file for one node. Offsets are stored every second:
+// whoever tries it out wants to see that a restart goes on where it stopped.
+func embeddedWorker(o Options) map[string]string {
+	listener := embeddedListener
+	if o.RESTPort != 0 {
+		listener = "http://127.0.0.1:" + strconv.Itoa(portOf(o.RESTPort, 0))
+	}
+	return map[string]string{
+		"group.id":      "anabranch",
+		"listeners":     listener,
+		"key.converter": jsonConverterName, "value.converter": jsonConverterName,
+		"config.storage.topic": "connect-configs", "config.storage.replication.factor": "1",
+		"offset.storage.topic": "connect-offsets", "offset.storage.replication.factor": "1", "offset.storage.partitions": "1",
+		"status.storage.topic": "connect-status", "status.storage.replication.factor": "1", "status.storage.partitions": "1",
+		"offset.flush.interval.ms": "1000",
+	}
+}
+
+func listen(addrs []string) ([]net.Listener, error) {
+	var out []net.Listener
+	for _, a := range addrs {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			for _, o := range out {
+				_ = o.Close() // the first error counts
+			}
+			return nil, fmt.Errorf("listen for REST on %s: %w (choose another port with listeners in the worker file)", a, errors.Unwrap(err))
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// workerID is host:port as others reach this worker (CW-33, CW-84).
+func workerID(w *configs.Worker, bound net.Addr) string {
+	host, port, _ := net.SplitHostPort(bound.String()) // a bound address always has both
+	asked, _, _ := net.SplitHostPort(w.Listen[0])
+	switch {
+	case w.AdvertisedHost != "":
+		host = w.AdvertisedHost
+	case asked == "" || asked == "0.0.0.0" || asked == "::":
+		host = ownAddress()
+	default:
+		host = asked
+	}
+	if w.AdvertisedPort > 0 {
+		port = strconv.Itoa(w.AdvertisedPort)
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+// ownAddress is the first address of this machine that others may reach.
+func ownAddress() string {
+	addrs, _ := net.InterfaceAddrs() // without any there is still the loopback
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return "127.0.0.1"
+}
+
+// assemble makes the rooms; nothing is opened yet.
+func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, log *slog.Logger, bound net.Addr) (*herder, http.Handler, error) {
+	registry := metrics.NewRegistry()
+	k, err := newCluster(w, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	configLog, offsetLog, statusLog, err := logs(w, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	generation := int64(distributedEpoch)
+	if w.Mode == configs.Standalone {
+		generation = 0
+	}
+	h := newHerder(&herder{
+		worker: w, log: log, plugins: newPlugins(pluginTable()), cluster: k, files: files,
+		configs:  store.NewConfigs(configLog, log),
+		offsets:  store.NewOffsets(offsetLog, log),
+		statuses: store.NewStatuses(statusLog, workerID(w, bound), generation, log),
+	})
+	h.statuses.VersionOf = h.version
+	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets}
+	if w.TopicTracking {
+		h.env.useTopic = h.statuses.UseTopic
+	}
+	h.system = actors.New(actors.Options{
+		Log: log, Metrics: registry, Status: h.statuses,
+		FlushInterval: w.FlushInterval, FlushTimeout: w.FlushTimeout, ShutdownTimeout: w.StopWithin,
+	})
+	registry.MustRegister(metrics.NewWorker(h.instances))
+	options := rest.Options{
+		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
+		AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods,
+		TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
+	}
+	if !w.AdminOff {
+		options.Loggers = levels
+	}
+	return h, rest.NewServer(options), nil
+}
+
+// logs makes the storage of configurations, offsets and statuses for the worker's mode.
+func logs(w *configs.Worker, log *slog.Logger) (config, offset, status store.Log, err error) {
+	if w.Mode == configs.Standalone {
+		return &store.MemoryLog{}, store.NewFileLog(w.OffsetFile), &store.MemoryLog{}, nil
+	}
+	made := map[string]store.Log{}
+	for purpose, t := range map[string]configs.Topic{"configs": w.ConfigTopic, "offsets": w.OffsetTopic, "statuses": w.StatusTopic} {
+		opts, err := internalOpts(w, purpose)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		made[purpose] = store.NewKafkaLog(t, purpose == "configs", opts, log)
+	}
+	return made["configs"], made["offsets"], made["statuses"], nil
+}

@@ -1,0 +1,97 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// DefaultPort is where the broker listens.
+const DefaultPort = 9092
+
+const (
+	lockName     = "lock"
+	segmentsName = "broker"
+	clusterID    = "anabranch-embedded"
+)
+
+// ErrInUse says that another process has the directory.
+var ErrInUse = errors.New("another process uses this data directory")
+
+// Broker is a running broker.
+type Broker struct {
+	cluster *kfake.Cluster
+	lock    *os.File
+	addr    string
+}
+
+// Start takes the lock of dir, which is created if missing, and starts a broker over it. A
+// port of 0 picks a free one.
+func Start(dir string, port int) (*Broker, error) {
+	if err := os.MkdirAll(filepath.Join(dir, segmentsName), 0o755); err != nil {
+		return nil, fmt.Errorf("create data directory: %w", err)
+	}
+	lock, err := takeLock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+	}
+	// kfake reports a taken port only after it has touched the directory.
+	probe, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start embedded broker on 127.0.0.1:%d: %w (is a Kafka running here already? then name it in a worker file)", port, errors.Unwrap(err)), lock.Close())
+	}
+	if err := probe.Close(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	c, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.Ports(port),
+		kfake.ClusterID(clusterID),
+		kfake.DataDir(filepath.Join(dir, segmentsName)),
+		kfake.DefaultNumPartitions(1),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start embedded broker in %s: %w", dir, err), lock.Close())
+	}
+	return &Broker{cluster: c, lock: lock, addr: c.ListenAddrs()[0]}, nil
+}
+
+// takeLock locks a file for the life of the process. The kernel lets go of it when the process
+// ends, however it ends.
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder := make([]byte, 20)
+		n, _ := f.ReadAt(holder, 0) // only to be helpful
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("%w (process %s); stop it or choose another with -data", ErrInUse, string(holder[:n]))
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Addr is the address to connect to.
+func (b *Broker) Addr() string { return b.addr }
+
+// Close stops the broker in order and gives the directory back.
+func (b *Broker) Close() error {
+	b.cluster.Close()
+	return b.lock.Close()
+}

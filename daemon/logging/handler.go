@@ -1,0 +1,135 @@
+package logging
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anabranch/anabranch/daemon/rest"
+)
+
+const (
+	root            = "root"
+	connectorPrefix = "connector."
+	connectorAttr   = "connector"
+	never           = slog.Level(1 << 20) // OFF
+)
+
+// Levels are the levels of all loggers. It implements rest.Loggers.
+type Levels struct {
+	now func() time.Time
+
+	mu     sync.Mutex // guards levels; readers on the hot path use general and byName
+	levels map[string]level
+
+	general atomic.Int64 // the level of lines without a connector of their own
+	byName  atomic.Pointer[map[string]slog.Level]
+}
+
+type level struct {
+	word   string
+	millis int64
+}
+
+var _ rest.Loggers = (*Levels)(nil)
+
+// New makes a log that writes text to w.
+func New(w io.Writer) (*slog.Logger, *Levels) {
+	l := &Levels{now: time.Now, levels: map[string]level{root: {word: "INFO"}}}
+	l.publish()
+	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.Level(-1 << 20)})
+	return slog.New(&handler{text: text, levels: l}), l
+}
+
+// The words of Log4j, which clients send (CW-63).
+var words = map[string]slog.Level{
+	"ALL": slog.LevelDebug, "TRACE": slog.LevelDebug, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo,
+	"WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError, "OFF": never,
+}
+
+// Levels implements rest.Loggers.
+func (l *Levels) Levels() []rest.LoggerLevel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]rest.LoggerLevel, 0, len(l.levels))
+	for name, v := range l.levels {
+		out = append(out, rest.LoggerLevel{Name: name, Level: v.word, ModifiedMillis: v.millis})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// Set implements rest.Loggers.
+func (l *Levels) Set(name, word string) ([]string, bool) {
+	word = strings.ToUpper(word)
+	if _, ok := words[word]; !ok {
+		return nil, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := []string{name}
+	l.levels[name] = level{word, l.now().UnixMilli()}
+	for other := range l.levels {
+		if other != name && (name == root || strings.HasPrefix(other, name+".")) {
+			l.levels[other] = level{word, l.now().UnixMilli()}
+			changed = append(changed, other)
+		}
+	}
+	sort.Strings(changed)
+	l.publish()
+	return changed, true
+}
+
+func (l *Levels) publish() {
+	general := words[l.levels[root].word]
+	byName := map[string]slog.Level{}
+	for name, v := range l.levels {
+		if c, ok := strings.CutPrefix(name, connectorPrefix); ok {
+			byName[c] = words[v.word]
+		} else {
+			general = min(general, words[v.word])
+		}
+	}
+	l.general.Store(int64(general))
+	l.byName.Store(&byName)
+}
+
+// handler filters by level before slog's own text handler.
+type handler struct {
+	text      slog.Handler
+	levels    *Levels
+	connector string
+}
+
+func (h *handler) Enabled(_ context.Context, lv slog.Level) bool {
+	if h.connector != "" {
+		if own, ok := (*h.levels.byName.Load())[h.connector]; ok {
+			return lv >= own
+		}
+	}
+	return lv >= slog.Level(h.levels.general.Load())
+}
+
+func (h *handler) Handle(ctx context.Context, r slog.Record) error { return h.text.Handle(ctx, r) }
+
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	n := *h
+	n.text = h.text.WithAttrs(attrs)
+	for _, a := range attrs {
+		if a.Key == connectorAttr {
+			n.connector = a.Value.String()
+		}
+	}
+	return &n
+}
+
+func (h *handler) WithGroup(name string) slog.Handler {
+	n := *h
+	n.text = h.text.WithGroup(name)
+	return &n
+}
