@@ -198,9 +198,9 @@ func (j *jsonTable) build(id TableID) *Table {
 	for i := range j.Columns {
 		jc := &j.Columns[i]
 		c := Column{
-			Name: jc.Name, JDBCType: number(jc.JDBCType), NativeType: optNumber(jc.NativeType),
+			Name: jc.Name, JDBCType: jsonInt(jc.JDBCType), NativeType: optNumber(jc.NativeType),
 			TypeName: deref(jc.TypeName), TypeExpression: deref(jc.TypeExpression), CharsetName: deref(jc.CharsetName),
-			Length: optNumber(jc.Length), Scale: optNumber(jc.Scale), Position: number(jc.Position),
+			Length: optNumber(jc.Length), Scale: optNumber(jc.Scale), Position: jsonInt(jc.Position),
 			Optional: jc.Optional, AutoIncremented: jc.AutoIncremented, Generated: jc.Generated,
 			Comment: deref(jc.Comment), HasComment: jc.Comment != nil,
 			HasDefault: jc.HasDefault || jc.Default != nil, Default: jc.Default, EnumValues: jc.EnumValues,
@@ -220,7 +220,7 @@ func deref(s *string) string {
 	return *s
 }
 
-func number(n json.Number) int {
+func jsonInt(n json.Number) int {
 	i, err := n.Int64()
 	if err != nil || i > math.MaxInt32 || i < math.MinInt32 {
 		return 0
@@ -232,7 +232,7 @@ func optNumber(n *json.Number) *int {
 	if n == nil {
 		return nil
 	}
-	i := number(*n)
+	i := jsonInt(*n)
 	return &i
 }
 
