@@ -21,6 +21,7 @@ type connector struct {
 	tasks    map[int]*child
 	spawned  int
 	stopping bool
+	over     bool // the registry knows, or will hear of it as our supervisor
 	timer    *time.Timer
 }
 
@@ -40,6 +41,7 @@ func (k *connector) Receive(c actor.Context) {
 		k.ctx = c
 		k.start()
 	case *actor.Stopping:
+		k.over = true
 		k.cleanUp() // does nothing after an orderly end
 	case *pauseConnector:
 		k.target(true)
@@ -56,7 +58,7 @@ func (k *connector) Receive(c actor.Context) {
 	case *stopConnector:
 		k.stop()
 	case *stopOver:
-		if k.stopping {
+		if k.stopping && !k.over {
 			k.log.Error("tasks did not end in time, the connector goes on without them")
 			k.ended()
 		}
@@ -65,6 +67,8 @@ func (k *connector) Receive(c actor.Context) {
 			ch.ended = true
 			k.checkEnded()
 		}
+	case *actor.Terminated:
+		k.checkEnded()
 	}
 }
 
@@ -161,7 +165,9 @@ func (k *connector) stop() {
 }
 
 func (k *connector) checkEnded() {
-	if !k.stopping {
+	// A task's actor ends a little later than the task; without waiting for it we would send
+	// it a Stop that nobody receives.
+	if !k.stopping || k.over || len(k.ctx.Children()) > 0 {
 		return
 	}
 	for _, ch := range k.tasks {
@@ -174,11 +180,12 @@ func (k *connector) checkEnded() {
 
 // ended tells the registry and ends the actor; Stop, because nothing that is queued matters any more.
 func (k *connector) ended() {
+	k.over = true
 	k.timer.Stop()
 	k.cleanUp()
 	k.setState(Unassigned, "")
 	k.log.Info("connector stopped")
-	k.ctx.Send(k.ctx.Parent(), &connectorEnded{name: k.spec.Name})
+	k.ctx.Send(k.ctx.Parent(), &connectorEnded{name: k.spec.Name, pid: k.ctx.Self()})
 	k.ctx.Stop(k.ctx.Self())
 }
 

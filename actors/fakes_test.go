@@ -320,6 +320,7 @@ func bubble(t *testing.T, o Options, test func(t *testing.T, h *harness)) {
 			if err := h.sys.Shutdown(ctx); err != nil {
 				t.Errorf("shutdown: %v", err)
 			}
+			<-time.After(2 * time.Millisecond) // the library's throttle of dead letters
 			synctest.Wait()
 		}()
 		test(t, h)

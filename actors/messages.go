@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/anabranch/anabranch/actors/flow"
 	"github.com/anabranch/anabranch/records"
 )
@@ -85,6 +87,7 @@ type (
 	connectorEnded struct {
 		quiet
 		name string
+		pid  *actor.PID
 	}
 )
 

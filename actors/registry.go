@@ -34,7 +34,11 @@ func (g *registry) Receive(c actor.Context) {
 	case *command:
 		g.handle(m)
 	case *connectorEnded:
-		g.ended(m.name)
+		if e := g.entries[m.name]; e != nil && e.pid != nil && e.pid.Id == m.pid.Id {
+			g.ended(m.name)
+		}
+	case *actor.Terminated:
+		g.checkDown()
 	case *actor.Stopped:
 		close(g.sys.gone)
 	}
@@ -163,7 +167,7 @@ func (g *registry) shutdown(reply chan error) {
 }
 
 func (g *registry) checkDown() {
-	if g.down == nil || len(g.entries) > 0 {
+	if g.down == nil || len(g.entries) > 0 || len(g.ctx.Children()) > 0 {
 		return
 	}
 	for _, reply := range g.down {
