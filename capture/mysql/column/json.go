@@ -84,7 +84,7 @@ func (w *jsonWriter) value(typ byte, p []byte, depth int) bool {
 		if len(p) < 4 {
 			return false
 		}
-		w.long(typ, p)
+		w.long(typ, p, false)
 	case jsonInt64:
 		if len(p) < 8 {
 			return false
@@ -137,8 +137,11 @@ func (w *jsonWriter) short(typ byte, p []byte) {
 	w.dst = strconv.AppendUint(w.dst, uint64(v), 10)
 }
 
-func (w *jsonWriter) long(typ byte, p []byte) {
-	if typ == jsonInt32 {
+// long renders 32-bit integers. An unsigned one from 2^31 on, which only SQL functions make
+// (JSON text has no unsigned type), comes out negative behind an offset: so does Debezium's. Inside
+// the entry of a large container Debezium writes nothing at all; there the number is written.
+func (w *jsonWriter) long(typ byte, p []byte, inline bool) {
+	if typ == jsonInt32 || !inline {
 		w.dst = strconv.AppendInt(w.dst, int64(int32(le32(p))), 10)
 		return
 	}
@@ -207,7 +210,7 @@ func (w *jsonWriter) entry(p []byte, at, width, depth int) bool {
 		return true
 	case (typ == jsonInt32 || typ == jsonUint32) && width == 4:
 		w.budget--
-		w.long(typ, v)
+		w.long(typ, v, true)
 		return true
 	}
 	off := jsonOffset(v, width)
