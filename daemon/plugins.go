@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/capture"
+	capturefile "github.com/anabranch/anabranch/capture/file"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/records/converters"
@@ -41,7 +43,14 @@ type plugin struct {
 
 // pluginTable is THE table: what connector.class may say. There is no other registration.
 func pluginTable() []plugin {
-	return []plugin{}
+	return []plugin{
+		{
+			class: capturefile.SourceClass, kind: sourceType, version: kafkaVersion, confirmsOffsets: true,
+			definition:  capturefile.Definition,
+			taskConfigs: func(c map[string]string, _ int) ([]map[string]string, error) { return capturefile.TaskConfigs(c), nil },
+			build:       sourceParts(func(v *configs.Values, env capture.Env) (capture.Source, error) { return capturefile.New(v, env), nil }),
+		},
+	}
 }
 
 // plugins finds plugins by class or alias.

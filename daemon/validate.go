@@ -10,6 +10,7 @@ import (
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/daemon/rest"
+	deliverkafka "github.com/anabranch/anabranch/deliver/kafka"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
 )
@@ -77,6 +78,10 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	v.groups = append(v.groups, groupsOf(pl.definition())...)
 	h.checkConverters(v, config)
 	h.checkClients(v, config)
+	if pl.kind == sourceType {
+		_, creation := deliverkafka.ParseTopicCreation(config)
+		v.problems = append(v.problems, creation...)
+	}
 	if len(v.problems) == 0 && pl.validate != nil {
 		v.problems = append(v.problems, pl.validate(ctx, values)...)
 	}

@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/capture"
+	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/deliver"
+	deliverkafka "github.com/anabranch/anabranch/deliver/kafka"
+)
+
+// Restarts after retriable failures, for connectors that have no keys of their own for it.
+const (
+	restartsUnlimited = -1
+	restartWaitMillis = 10_000
+	maxRetriesKey     = "errors.max.retries"                  // DM-58
+	retryWaitKey      = "retriable.restart.connector.wait.ms" // DM-58
+)
+
+// Labels of the series of one task.
+const (
+	labelConnector = "connector"
+	labelTask      = "task"
+)
+
+// sourceFunc makes a source; it does not connect.
+type sourceFunc func(v *configs.Values, env capture.Env) (capture.Source, error)
+
+// sourceParts is the build function of a source connector: the source, and a producer.
+func sourceParts(makeSource sourceFunc) func(t taskEnv) (actors.Parts, error) {
+	return func(t taskEnv) (actors.Parts, error) {
+		v, err := t.values()
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		registerer := t.registerer()
+		sink, err := t.producer(registerer)
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		chain, err := t.chain()
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		source, err := makeSource(v, capture.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer, Version: t.plugin.version})
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		p := actors.Parts{Source: source, Sink: sink, NewChain: chain, Offsets: t.offsets, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}
+		t.retries(v, &p)
+		return p, nil
+	}
+}
+
+// retries takes the limits of restarts from connectors that have keys for them.
+func (t *taskEnv) retries(v *configs.Values, p *actors.Parts) {
+	def := t.plugin.definition()
+	if _, ok := def.Key(maxRetriesKey); ok {
+		p.MaxRetries = int(v.Int(maxRetriesKey))
+	}
+	if _, ok := def.Key(retryWaitKey); ok {
+		p.RetryWaitMillis = v.Int(retryWaitKey)
+	}
+}
+
+// registerer gives a task's series its labels.
+func (t *taskEnv) registerer() prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{labelConnector: t.connector, labelTask: fmt.Sprint(t.task)}, t.metrics)
+}
+
+// producer makes the Kafka sink of a source connector. The settings come from the worker's
+// producer.* and the connector's producer.override.* (CW-112, CW-113).
+func (t *taskEnv) producer(registerer prometheus.Registerer) (deliver.Sink, error) {
+	s := kafkaprops.Producer(t.clientProps("producer", producerOverride))
+	if len(s.Problems) > 0 {
+		return nil, s.Problems
+	}
+	cfg := deliverkafka.FromSettings(s)
+	var err error
+	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
+		return nil, fmt.Errorf("key converter: %w", err)
+	}
+	if cfg.NewValue, err = t.converter(configs.ValueConverterKey); err != nil {
+		return nil, fmt.Errorf("value converter: %w", err)
+	}
+	if cfg.NewHeader, err = t.converter(configs.HeaderConverterKey); err != nil {
+		return nil, fmt.Errorf("header converter: %w", err)
+	}
+	if cfg.Topics, err = topicCreation(t.worker, t.config); err != nil {
+		return nil, err
+	}
+	var sink deliver.Sink = deliverkafka.New(cfg, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+	if t.useTopic != nil {
+		connector, task, note := t.connector, t.task, t.useTopic
+		sink = watchTopics(sink, false, func(topic string) { note(connector, task, topic) })
+	}
+	return sink, nil
+}
+
+// clientProps overlays the settings of one of the task's Kafka clients: what Connect sets, then
+// the worker's prefix, then the connector's override.
+func (t *taskEnv) clientProps(kind, override string) map[string]string {
+	base := map[string]string{
+		kafkaprops.BootstrapServers: t.worker.Raw[configs.BootstrapServersKey],
+		kafkaprops.ClientID:         fmt.Sprintf("connector-%s-%s-%d", kind, t.connector, t.task),
+	}
+	if base[kafkaprops.BootstrapServers] == "" {
+		delete(base, kafkaprops.BootstrapServers)
+	}
+	return kafkaprops.Merge(base, kafkaprops.Below(t.worker.Raw, kind+"."), kafkaprops.Below(t.config, override))
+}
+
+// topicCreation reads the rules for new topics (CW-92, CW-141). The embedded broker forgets
+// topics that create themselves, so there they are always created by request.
+func topicCreation(w *configs.Worker, config map[string]string) (*deliverkafka.TopicCreation, error) {
+	rules, problems := deliverkafka.ParseTopicCreation(config)
+	switch {
+	case len(problems) > 0:
+		return nil, problems
+	case !w.TopicCreation:
+		rules = nil
+	}
+	if rules == nil && w.Mode == configs.Embedded {
+		rules = &deliverkafka.TopicCreation{Default: deliverkafka.TopicGroup{Name: "default", Partitions: 1, ReplicationFactor: 1}}
+	}
+	return rules, nil
+}
