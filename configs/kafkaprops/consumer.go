@@ -59,18 +59,20 @@ func Consumer(props map[string]string) *Settings {
 	if id := v.Str("group.instance.id"); id != "" {
 		s.instanceID = id
 	}
-	var start kgo.Offset
-	switch reset := v.Word(AutoOffsetReset); reset {
+	var start, reset kgo.Offset
+	switch v.Word(AutoOffsetReset) {
 	case "earliest":
 		start = kgo.NewOffset().AtStart()
+		reset = start
 	case "latest":
 		start = kgo.NewOffset().AtEnd()
+		reset = start
 	case "none":
-		start = kgo.NoResetOffset()
+		start, reset = kgo.NoResetOffset().AtCommitted(), kgo.NoResetOffset()
 	default:
 		s.problem(AutoOffsetReset, "must be earliest, latest or none")
 	}
-	s.add(kgo.ConsumeStartOffset(start), kgo.ConsumeResetOffset(start))
+	s.add(kgo.ConsumeStartOffset(start), kgo.ConsumeResetOffset(reset))
 	level := kgo.ReadUncommitted()
 	if v.Word(IsolationLevel) == "read_committed" {
 		level = kgo.ReadCommitted()

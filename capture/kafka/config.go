@@ -1,0 +1,59 @@
+package kafka
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/anabranch/anabranch/configs/javaregex"
+	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/records/converters"
+)
+
+// Bounds of a frame when max.poll.records is not given.
+const (
+	defaultFrameRows  = 2048
+	defaultFrameBytes = 1 << 20
+)
+
+// Config is what a Source needs.
+type Config struct {
+	// Client are the options of the Kafka client and GroupOpts those of the group member, from
+	// kafkaprops.Consumer.
+	Client, GroupOpts []kgo.Opt
+	// Group is the consumer group: connect-NAME unless consumer.override.group.id says otherwise (CW-115).
+	Group string
+	// Topics, or a pattern that whole topic names must match (CW-138).
+	Topics       []string
+	TopicPattern *javaregex.Regex
+	// PatternRefresh is how often topics are listed for the pattern; 0 is five minutes, as metadata.max.age.ms.
+	PatternRefresh time.Duration
+	// MaxPollRecords is max.poll.records; 0 chooses.
+	MaxPollRecords int
+	// NewKey, NewValue and NewHeader make converters; NewHeader nil is SimpleHeaderConverter.
+	NewKey, NewValue, NewHeader func() converters.Converter
+	// Refused is asked about a record that a converter cannot read (errors.tolerance, the dead
+	// letter queue; CW-288 to CW-294): nil drops the record, an error ends the task. nil
+	// tolerates nothing. It is called by Read.
+	Refused func(r *kgo.Record, stage Stage, err error) error
+}
+
+// Stage names the converter that failed, as Connect does (CW-288).
+type Stage string
+
+// The stages.
+const (
+	KeyConverter    Stage = "KEY_CONVERTER"
+	ValueConverter  Stage = "VALUE_CONVERTER"
+	HeaderConverter Stage = "HEADER_CONVERTER"
+)
+
+// FromSettings starts a Config from a translated consumer configuration. connector gives the
+// group its name unless group.id is set.
+func FromSettings(s *kafkaprops.Settings, connector string) Config {
+	c := Config{Client: s.Opts, GroupOpts: s.GroupOpts(), Group: s.GroupID, MaxPollRecords: s.MaxPollRecords}
+	if c.Group == "" {
+		c.Group = "connect-" + connector
+	}
+	return c
+}
