@@ -286,26 +286,33 @@ type harness struct {
 	*testing.T
 	sys    *System
 	status *recorder
-	log    *strings.Builder
+	log    *lockedBuffer
 }
 
 func newHarness(t *testing.T, o Options) *harness {
-	h := &harness{T: t, status: &recorder{}, log: &strings.Builder{}}
+	h := &harness{T: t, status: &recorder{}, log: &lockedBuffer{}}
 	o.Status = h.status
-	o.Log = slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil))
+	o.Log = slog.New(slog.NewTextHandler(h.log, nil))
 	h.sys = New(o)
 	return h
 }
 
-type lockedWriter struct {
-	mu sync.Mutex // guards w
-	w  io.Writer
+// lockedBuffer is a log that can be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex // guards sb
+	sb strings.Builder
 }
 
-func (l *lockedWriter) Write(p []byte) (int, error) {
+func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.sb.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sb.String()
 }
 
 // bubble runs a test with a System in a synctest bubble and shuts it down. The bubble itself
