@@ -66,22 +66,14 @@ func recordErr(b *records.Batch, rec int, hint, format string, args ...any) *rec
 		hint: hint, cause: fmt.Errorf(format, args...)}
 }
 
-// valueError is what an encoder says about a value; put turns it into a recordError.
-type valueError struct {
-	row   *row
-	col   *column
-	table tableID
-	cause error
-	hint  string
-}
-
-func (e *valueError) Error() string { return "column " + e.col.column + ": " + e.cause.Error() }
-func (e *valueError) Unwrap() error { return e.cause }
-
-func (e *valueError) record() *recordError {
-	r := recordErr(e.row.b, int(e.row.rec), e.hint, "%w", e.cause)
-	r.table, r.column = e.table.String(), e.col.column
-	return r
+// valueErr is what an encoder's error becomes: it names the record while its batch is here.
+func valueErr(r *row, l *layout, c *column, cause error) *recordError {
+	e := recordErr(r.b, int(r.rec), "", "%w", cause)
+	e.table, e.column = l.table.id.String(), c.column
+	if errors.Is(cause, errNUL) {
+		e.hint = hintNUL
+	}
+	return e
 }
 
 // sanitized wraps a driver's error so that its own text, which may quote data, never
@@ -100,10 +92,6 @@ func (w *writer) shown(op, subject string, err error) error {
 	if errors.As(err, &de) {
 		return de
 	}
-	var ve *valueError
-	if errors.As(err, &ve) {
-		return ve.record().deliver()
-	}
 	var re *recordError
 	if errors.As(err, &re) {
 		return re.deliver()
@@ -117,4 +105,9 @@ func (w *writer) shown(op, subject string, err error) error {
 		out.CanRetry, out.Class = true, retriableException
 	}
 	return out
+}
+
+func isRecordError(err error) bool {
+	var re *recordError
+	return errors.As(err, &re)
 }

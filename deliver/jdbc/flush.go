@@ -151,8 +151,7 @@ func (w *writer) halve(ctx context.Context, tx transaction, g *group, lo, hi int
 	if err == nil {
 		return put, removed, tx.release(ctx)
 	}
-	var ve *valueError
-	if w.dialect.classify(err) != classRow && !errors.As(err, &ve) {
+	if w.dialect.classify(err) != classRow && !isRecordError(err) {
 		return 0, 0, err
 	}
 	if rerr := tx.rollbackTo(ctx); rerr != nil {
@@ -172,9 +171,8 @@ func (w *writer) halve(ctx context.Context, tx transaction, g *group, lo, hi int
 
 // blame reports the one row that the database does not take.
 func (w *writer) blame(r *row, g *group, err error) error {
-	var ve *valueError
-	if errors.As(err, &ve) {
-		return w.reject(ve.record())
+	if re := (*recordError)(nil); errors.As(err, &re) {
+		return w.reject(re)
 	}
 	text, col, hint := w.dialect.explain(err)
 	e := recordErr(r.b, int(r.rec), hint, "%w", &sanitized{text, err})

@@ -191,8 +191,7 @@ func (mysqlDialect) alter(fam family, table string, specs []string) []string {
 }
 
 func (mysqlDialect) classify(err error) errorClass {
-	var ve *valueError
-	if errors.As(err, &ve) {
+	if isRecordError(err) {
 		return classFatal
 	}
 	var me *mysql.MySQLError

@@ -347,7 +347,7 @@ func (t *mysqlTx) list(ctx context.Context, l *layout, rows rowSet, n int, paren
 				}
 				var err error
 				if q, err = s.literal(q, &l.cols[j], b.literals[j], r); err != nil {
-					return &valueError{row: r, col: &l.cols[j], cause: err, table: l.table.id}
+					return valueErr(r, l, &l.cols[j], err)
 				}
 			}
 			if parens {
@@ -388,7 +388,7 @@ func (t *mysqlTx) update(ctx context.Context, l *layout, rows rowSet) error {
 		q = mysqlDialect{}.appendIdent(q, l.cols[i].column)
 		q, err := s.literal(append(q, '='), &l.cols[i], b.literals[i], r)
 		if err != nil {
-			err = &valueError{row: r, col: &l.cols[i], cause: err, table: l.table.id}
+			err = valueErr(r, l, &l.cols[i], err)
 		}
 		return q, err
 	}

@@ -441,7 +441,7 @@ func (t *pgTx) send(l *layout, st *pgStatement, wires []wire, n int, rows rowSet
 	var ends [1664]int
 	for i := range n {
 		var err error
-		if buf, err = encodeArray(buf, &l.cols[i], wires[i], rows, s.config.zoneFor(&l.cols[i])); err != nil {
+		if buf, err = encodeArray(buf, l, i, wires[i], rows, s.config.zoneFor(&l.cols[i])); err != nil {
 			return err
 		}
 		ends[i] = len(buf)
@@ -484,7 +484,8 @@ func (t *pgTx) send(l *layout, st *pgStatement, wires []wire, n int, rows rowSet
 const eagerBytes = 32 << 10
 
 // encodeArray writes one column of the rows in the binary format of a one-dimensional array.
-func encodeArray(dst []byte, c *column, w wire, rows rowSet, zone *time.Location) ([]byte, error) {
+func encodeArray(dst []byte, l *layout, at int, w wire, rows rowSet, zone *time.Location) ([]byte, error) {
+	c := &l.cols[at]
 	head := len(dst)
 	dst = binary.BigEndian.AppendUint32(dst, 1)
 	dst = binary.BigEndian.AppendUint32(dst, 0)
@@ -503,11 +504,7 @@ func encodeArray(dst []byte, c *column, w wire, rows rowSet, zone *time.Location
 		dst = append(dst, 0, 0, 0, 0)
 		var err error
 		if dst, err = w.enc(dst, c, b, v, zone); err != nil {
-			ve := &valueError{row: r, col: c, cause: err}
-			if errors.Is(err, errNUL) {
-				ve.hint = hintNUL
-			}
-			return dst, ve
+			return dst, valueErr(r, l, c, err)
 		}
 		binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
 	}

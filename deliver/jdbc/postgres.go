@@ -184,8 +184,7 @@ func (postgres) alter(_ family, table string, specs []string) []string {
 }
 
 func (postgres) classify(err error) errorClass {
-	var ve *valueError
-	if errors.As(err, &ve) {
+	if isRecordError(err) {
 		return classFatal
 	}
 	var pe *pgconn.PgError

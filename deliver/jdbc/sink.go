@@ -116,8 +116,7 @@ func (s *sink) retriable(err error) bool {
 	if errors.As(err, &de) {
 		return de.CanRetry
 	}
-	var re *recordError
-	return !errors.As(err, &re) && s.dialect.classify(err) == classRetry
+	return s.dialect.classify(err) == classRetry
 }
 
 func (s *sink) once(ctx context.Context, bs []*records.Batch) error {

@@ -94,8 +94,7 @@ func (sqlite) alter(_ family, table string, specs []string) []string {
 }
 
 func (sqlite) classify(err error) errorClass {
-	var ve *valueError
-	if errors.As(err, &ve) {
+	if isRecordError(err) {
 		return classFatal
 	}
 	var se *driver.Error

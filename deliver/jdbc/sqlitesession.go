@@ -253,7 +253,7 @@ func (t *sqliteTx) each(ctx context.Context, l *layout, b *sqliteBound, rows row
 					var val driver.Value
 					if bt, v := c.value(r); !v.IsNull() {
 						if val, err = b.values[k](s, c, bt, v); err != nil {
-							return &valueError{row: r, col: c, cause: err, table: l.table.id}
+							return valueErr(r, l, c, err)
 						}
 					}
 					s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: val})
