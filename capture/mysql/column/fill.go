@@ -9,8 +9,7 @@ import (
 type filler struct {
 	val   records.Value // scalars as they are; for strings and bytes only the kind
 	bytes []byte
-	geo   bool // the empty geometry collection
-	point bool // ... in the shape of a Point
+	point bool // a struct is the empty geometry in the shape of a Point
 }
 
 // emptyCollection is the WKB of GEOMETRYCOLLECTION EMPTY, Debezium's stand-in (DM-168).
@@ -39,8 +38,8 @@ func (f *filler) put(b *records.Batch) records.Value {
 // planFillers settles what stands for null in a NOT NULL column (the schema's default, else
 // the type's fallback, DM-21) and what stands for a value that the image left out (DM-523).
 func (t *Table) planFillers(pl *plan) {
-	zero := t.mode.zeroOf(pl)
-	pl.deflt = zero
+	pl.zero = t.mode.zeroOf(pl)
+	pl.deflt = pl.zero
 	if d, ok := fillerOf(pl.schema, pl.schema.Default); ok {
 		pl.deflt = d
 	} else if pl.optional {
@@ -73,9 +72,9 @@ func (m *modes) zeroOf(pl *plan) filler {
 	case kindTimestamp:
 		return str("1970-01-01T00:00:00Z")
 	case kindPoint:
-		return filler{val: records.Value{Kind: records.KindStruct}, geo: true, point: true}
+		return filler{val: records.Value{Kind: records.KindStruct}, point: true}
 	case kindGeometry:
-		return filler{val: records.Value{Kind: records.KindStruct}, geo: true}
+		return filler{val: records.Value{Kind: records.KindStruct}}
 	case kindVector:
 		return filler{val: records.Value{Kind: records.KindArray}}
 	}

@@ -46,9 +46,6 @@ func (m *modes) jsonValue(b *records.Batch, pl *plan, p []byte) (records.Value, 
 	b.Arena = w.dst
 	if !ok {
 		b.Arena = b.Arena[:off]
-		if !pl.optional {
-			return records.Null, errJSON
-		}
 		return records.Null, errJSON
 	}
 	return b.ArenaValue(records.KindString, off), nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,20 +24,23 @@ import (
 
 // liveCase is one run of the real Debezium against the same tables as ours.
 type liveCase struct {
+	script  string // "" = testdata/live.sql
 	config  map[string]string
 	options Options
 }
 
 var liveCases = map[string]liveCase{
-	"defaults": {nil, Options{TimeAdjuster: true}},
-	"connect": {map[string]string{"decimal.handling.mode": "string", "bigint.unsigned.handling.mode": "precise",
+	"edges":    {"testdata/live_edges.sql", nil, Options{TimeAdjuster: true}},
+	"streamed": {"testdata/live_streamed.sql", nil, Options{TimeAdjuster: true}},
+	"defaults": {"", nil, Options{TimeAdjuster: true}},
+	"connect": {"", map[string]string{"decimal.handling.mode": "string", "bigint.unsigned.handling.mode": "precise",
 		"binary.handling.mode": "hex", "time.precision.mode": "connect", "include.schema.comments": "true", "enable.time.adjuster": "false"},
 		Options{Decimal: "string", BigintUnsigned: "precise", Binary: "hex", TimePrecision: "connect", IncludeComments: true}},
-	"isostring": {map[string]string{"decimal.handling.mode": "double", "binary.handling.mode": "base64", "time.precision.mode": "isostring"},
+	"isostring": {"", map[string]string{"decimal.handling.mode": "double", "binary.handling.mode": "base64", "time.precision.mode": "isostring"},
 		Options{Decimal: "double", Binary: "base64", TimePrecision: "isostring", TimeAdjuster: true}},
-	"nanoseconds": {map[string]string{"binary.handling.mode": "base64-url-safe", "time.precision.mode": "nanoseconds"},
+	"nanoseconds": {"", map[string]string{"binary.handling.mode": "base64-url-safe", "time.precision.mode": "nanoseconds"},
 		Options{Binary: "base64-url-safe", TimePrecision: "nanoseconds", TimeAdjuster: true}},
-	"microseconds": {map[string]string{"time.precision.mode": "microseconds"},
+	"microseconds": {"", map[string]string{"time.precision.mode": "microseconds"},
 		Options{TimePrecision: "microseconds", TimeAdjuster: true}},
 }
 
@@ -60,11 +64,15 @@ func runLive(t *testing.T, lc liveCase) {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	database, db := m.Database(t)
-	script, err := os.ReadFile("testdata/live.sql")
+	if lc.script == "" {
+		lc.script = "testdata/live.sql"
+	}
+	script, err := os.ReadFile(lc.script)
 	if err != nil {
 		t.Fatal(err)
 	}
-	create, rows, _ := strings.Cut(string(script), "-- ROWS")
+	create, rest, _ := strings.Cut(string(script), "-- ROWS")
+	rows, later, _ := strings.Cut(rest, "-- STREAM")
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +81,7 @@ func runLive(t *testing.T, lc liveCase) {
 	exec := func(sql string) {
 		t.Helper()
 		for _, s := range strings.Split(sql, ";\n") {
-			if strings.TrimSpace(s) == "" {
+			if s = strings.TrimSpace(s); s == "" {
 				continue
 			}
 			if _, err := conn.ExecContext(ctx, s); err != nil {
@@ -84,19 +92,22 @@ func runLive(t *testing.T, lc liveCase) {
 	exec("SET sql_mode='ALLOW_INVALID_DATES';\nSET NAMES utf8mb4;\nSET time_zone='+00:00'")
 	exec(create)
 	exec(rows)
-	var tables []string
-	r, err := conn.QueryContext(ctx, "SHOW TABLES")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r.Next() {
-		var s string
-		if err := r.Scan(&s); err != nil {
+	showTables := func() (tables []string) {
+		r, err := conn.QueryContext(ctx, "SHOW TABLES")
+		if err != nil {
 			t.Fatal(err)
 		}
-		tables = append(tables, s)
+		defer r.Close()
+		for r.Next() {
+			var s string
+			if err := r.Scan(&s); err != nil {
+				t.Fatal(err)
+			}
+			tables = append(tables, s)
+		}
+		return tables
 	}
-	r.Close()
+	tables := showTables()
 
 	prefix := k.TopicPrefix(t)
 	config := map[string]string{
@@ -123,22 +134,20 @@ func runLive(t *testing.T, lc liveCase) {
 	}
 	c.Create(t, prefix, config)
 
-	// The snapshot is over when every table's topic has as many rows as the table.
-	want := map[string]int{}
-	total := 0
-	for _, table := range tables {
-		var n int
-		if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM `"+table+"`").Scan(&n); err != nil {
-			t.Fatal(err)
+	count := func() (total int) {
+		for _, table := range showTables() {
+			var n int
+			if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM `"+table+"`").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			total += n
 		}
-		want[prefix+"."+database+"."+table] = n
-		total += n
+		return total
 	}
-	var topics []string
-	for topic := range want {
-		topics = append(topics, topic)
-	}
-	consumer := k.Client(t, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	total := count()
+	// The snapshot is over when the topics have as many rows as the tables.
+	consumer := k.Client(t, kgo.ConsumeRegex(), kgo.ConsumeTopics("^"+regexp.QuoteMeta(prefix+"."+database)+`\..*`),
+		kgo.MetadataMaxAge(time.Second), kgo.MetadataMinAge(time.Second/2), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	events := map[string][]*kgo.Record{}
 	read := func(n int) {
 		t.Helper()
@@ -158,17 +167,20 @@ func runLive(t *testing.T, lc liveCase) {
 	events = map[string][]*kgo.Record{}
 
 	structures := map[string]*schemahistory.Table{}
-	for _, r := range k.ReadAll(t, prefix+"-history") {
-		rec, err := schemahistory.ParseRecord(r.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, ch := range rec.Changes {
-			if ch.Table != nil {
-				structures[ch.ID.Table] = ch.Table
+	history := func() {
+		for _, r := range k.ReadAll(t, prefix+"-history") {
+			rec, err := schemahistory.ParseRecord(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ch := range rec.Changes {
+				if ch.Table != nil {
+					structures[ch.ID.Table] = ch.Table
+				}
 			}
 		}
 	}
+	history()
 
 	raw, err := client.Connect(m.Addr(), testenv.MySQLRoot, testenv.MySQLRootPassword, database)
 	if err != nil {
@@ -190,7 +202,7 @@ func runLive(t *testing.T, lc liveCase) {
 	options := lc.options
 	options.Warn = func(msg string, args ...any) { t.Logf("warn: %s %v", msg, args) }
 	plans := map[string]*Table{}
-	for _, table := range tables {
+	plan := func(table string) *Table {
 		if structures[table] == nil {
 			t.Fatalf("no structure of %s in the history", table)
 		}
@@ -199,6 +211,10 @@ func runLive(t *testing.T, lc liveCase) {
 			t.Fatal(err)
 		}
 		plans[table] = p
+		return p
+	}
+	for _, table := range tables {
+		p := plan(table)
 		res, err := raw.Execute("SELECT " + p.SelectList() + " FROM `" + table + "` ORDER BY id")
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +238,15 @@ func runLive(t *testing.T, lc liveCase) {
 	}
 	deletes := total * 2 // with tombstones
 	exec(rows)
-	read(deletes + total)
+	exec(later)
+	read(deletes + count())
+	history()
+	for _, table := range showTables() {
+		if plans[table] == nil {
+			tables = append(tables, table)
+			plan(table)
+		}
+	}
 	streamed := map[string][]*kgo.Record{}
 	for topic, rs := range events {
 		for _, r := range rs {

@@ -145,7 +145,10 @@ func (t *Table) failed(b *records.Batch, pl *plan, err error) (records.Value, er
 	case failWarn:
 		t.mode.warn("value cannot be converted and is null", "table", t.ID.String(), "column", pl.name, "type", pl.spelled, "err", err)
 	}
-	if err == errInvalid || err == errJSON {
+	switch err {
+	case errInvalid:
+		return pl.zero.put(b), nil // the epoch, nullable or not, as event.processing.failure.handling.mode=warn has it
+	case errJSON:
 		return pl.fill.put(b), nil
 	}
 	return records.Null, nil

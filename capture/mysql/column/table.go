@@ -47,7 +47,8 @@ type plan struct {
 	options  []string // ENUM and SET
 	fill     filler   // stands for null in a NOT NULL column (DM-21)
 	absent   filler   // stands for a value that a MINIMAL or NOBLOB image leaves out
-	deflt    filler   // the literal default, or what fill is
+	deflt    filler   // the literal default, else null or zero
+	zero     filler   // the type's fallback
 }
 
 // NewTable plans a table version. topic names the schemas (DM-11). include says which columns

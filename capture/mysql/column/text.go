@@ -136,6 +136,10 @@ func (t *Table) textTemporal(b *records.Batch, pl *plan, p []byte) (records.Valu
 	case kindDate:
 		return m.date(b, c.year, c.month, c.day)
 	case kindDatetime:
+		c.julian()
+		if !validDate(c.year, c.month, c.day) {
+			return records.Null, errInvalid
+		}
 		return m.datetime(b, pl, c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanos)
 	}
 	sec := epochDay(c.year, c.month, c.day)*86400 + int64(c.hour*3600+c.minute*60+c.second)
@@ -145,6 +149,17 @@ func (t *Table) textTemporal(b *records.Batch, pl *plan, p []byte) (records.Valu
 	off := len(b.Arena)
 	b.Arena = appendZoned(b.Arena, sec, c.nanos, -1)
 	return b.ArenaValue(records.KindString, off), nil
+}
+
+// julian does to a DATETIME what java.util.GregorianCalendar does to it on its way through JDBC:
+// the year 0 is 1 BC, whose number is 1 again, and the ten days that the calendar reform left out are added.
+func (c *clockTime) julian() {
+	switch {
+	case c.year == 0:
+		c.year = 1
+	case c.year == 1582 && c.month == 10 && c.day > 4 && c.day < 15:
+		c.day += 10
+	}
 }
 
 // clockTime is the parts of "YYYY-MM-DD[ HH:MM:SS[.ffffff]]".
