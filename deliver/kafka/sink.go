@@ -87,7 +87,11 @@ func (s *Sink) Open(ctx context.Context) error {
 		kgo.RecordPartitioner(&partitioner{s.cfg.Partitioner}),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.UnknownTopicRetries(20), // with a metadata request every 250 ms: leaders move, brokers create topics lazily
-		kgo.AllowAutoTopicCreation())
+	)
+	if s.cfg.Topics == nil {
+		// Asking the broker about a topic with this option would create it, with other settings than the rules'.
+		opts = append(opts, kgo.AllowAutoTopicCreation())
+	}
 	if s.env.Log != nil {
 		opts = append(opts, kgo.WithLogger(&clientLog{s.env.Log}))
 	}
