@@ -16,8 +16,8 @@ const (
 func backoffCeiling(n int, limit time.Duration) time.Duration {
 	d := backoffStart
 	for range n {
-		if d >= limit {
-			break
+		if d >= limit/2 { // doubled, it would be beyond the limit, or overflow
+			return limit
 		}
 		d *= 2
 	}

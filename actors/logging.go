@@ -10,7 +10,6 @@ import (
 const (
 	keyConnector = "connector"
 	keyTask      = "task"
-	keyLane      = "lane"
 	keyEpoch     = "epoch"
 	keyErr       = "err"
 	keyStack     = "stack"
