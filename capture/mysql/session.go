@@ -198,34 +198,58 @@ func (x *session) runQuery(sql string, fn func(cells [][]byte) error) error {
 // startQuery sends a statement and reads up to the first row. cols is 0 for statements
 // without a result.
 func (x *session) startQuery(sql string) (cols int, err error) {
+	cols, _, err = x.startQueryNamed(sql, false)
+	return cols, err
+}
+
+// startQueryNamed is startQuery with the names of the columns.
+func (x *session) startQueryNamed(sql string, named bool) (cols int, names []string, err error) {
 	if err := x.command(gomysql.COM_QUERY, []byte(sql)); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	p, err := x.p.next()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if len(p) == 0 {
-		return 0, errors.New("empty packet")
+		return 0, nil, errors.New("empty packet")
 	}
 	switch p[0] {
 	case gomysql.OK_HEADER:
-		return 0, nil
+		return 0, nil, nil
 	case gomysql.ERR_HEADER:
-		return 0, serverError(p)
+		return 0, nil, serverError(p)
 	case gomysql.LocalInFile_HEADER:
-		return 0, errors.New("server asks for a local file")
+		return 0, nil, errors.New("server asks for a local file")
 	}
 	n, size := lenencInt(p)
 	if size == 0 || n == 0 || n > 1<<16 {
-		return 0, errors.New("malformed column count")
+		return 0, nil, errors.New("malformed column count")
 	}
 	for i := uint64(0); i <= n; i++ { // column definitions, which nobody needs, and an EOF packet
-		if _, err := x.p.next(); err != nil {
-			return 0, err
+		def, err := x.p.next()
+		if err != nil {
+			return 0, nil, err
+		}
+		if named && i < n {
+			names = append(names, columnName(def))
 		}
 	}
-	return int(n), nil
+	return int(n), names, nil
+}
+
+// columnName reads the name from a column definition: the fifth of its texts.
+func columnName(p []byte) string {
+	for i := 0; ; i++ {
+		n, size := lenencInt(p)
+		if size == 0 || n > uint64(len(p)-size) {
+			return ""
+		}
+		if i == 4 {
+			return string(p[size : size+int(n)])
+		}
+		p = p[size+int(n):]
+	}
 }
 
 // nextRow returns the cells of the next row, nil after the last one.

@@ -3,7 +3,6 @@ package mysql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -77,12 +76,6 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 
 // define applies a DDL statement: history first, then structures, then events (invariant 5).
 func (st *stream) define(ctx context.Context, q *queryEvent, sql string) error {
-	// A restart may read a statement again that the recovered history holds already. Applying
-	// it twice would be wrong for a rename; its structures are known, its events leave again.
-	if rec, done := st.replay[replayKey(st.c)]; done && rec.DDL == sql {
-		st.replayed(rec)
-		return nil
-	}
 	res, err := st.parser.Parse(ddl.Statement{SQL: sql, Database: string(q.database), SQLMode: q.sqlMode,
 		DatabaseCharset: st.sv.charsetOf(q.dbCharset), ServerSQLMode: st.sv.sqlModeBits()}, st.tables)
 	if err != nil {
@@ -200,23 +193,4 @@ func (st *stream) unreadable(err error, database string) error {
 	}
 	return &capture.Error{Op: "read binlog", Subject: st.c.at(), Cause: err,
 		Hint: "look at the statement with mysqlbinlog --start-position; schema.history.internal.skip.unparseable.ddl=true passes over it, then rows of the table may not fit"}
-}
-
-// replayKey names a statement by the place where it ends.
-func replayKey(c *cursor) string { return fmt.Sprintf("%s:%d", c.file, c.pos) }
-
-// replayed sends the event of a statement that was recorded before a restart once more.
-func (st *stream) replayed(rec schemahistory.Record) {
-	if !st.s.schemaChanges {
-		return
-	}
-	ev := ddl.Event{Kind: ddl.AlterTable, Database: rec.Database, HasDatabase: rec.HasDB, DDL: rec.DDL, Changes: rec.Changes}
-	for _, ch := range rec.Changes {
-		ev.Tables = append(ev.Tables, ch.ID)
-	}
-	if len(rec.Changes) == 0 {
-		ev.Kind = ddl.Other
-	}
-	st.c.micros, st.c.hasTime = st.micros, true
-	st.schemaChange(&ev, time.Now())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/schemahistory"
 	"github.com/anabranch/anabranch/schemahistory/ddl"
+	"github.com/anabranch/anabranch/schemahistory/gtid"
 )
 
 const (
@@ -39,7 +40,6 @@ type stream struct {
 	parser  *ddl.Parser
 	tables  *schemahistory.Tables
 	store   schemahistory.Store
-	replay  map[string]schemahistory.Record // statements that the recovered history already has
 
 	mapped map[uint64]*mapping // by the server's table number
 	plans  map[schemahistory.TableID]*tablePlan
@@ -50,8 +50,8 @@ type stream struct {
 	held    event // an event put back because a frame had to leave before it
 	hasHeld bool
 
-	gtid      gtidEvent
-	uuid      string // text of gtid.sid
+	ev        gtidEvent
+	uuid      string // text of ev.sid
 	uuidOf    [16]byte
 	keepGTID  func(uuid string) bool // gtid.source.*; nil keeps all
 	skipRows  bool                   // rows of this transaction are filtered by its GTID source
@@ -304,8 +304,8 @@ func (st *stream) finish(e *event) {
 		st.micros, st.hasMicros = int64(e.seconds)*1_000_000, true
 	case e.kind == evGTID || e.kind == evGTIDTagged:
 		st.micros = int64(e.seconds) * 1_000_000
-		if st.gtid.micros != 0 {
-			st.micros = st.gtid.micros
+		if st.ev.micros != 0 {
+			st.micros = st.ev.micros
 		}
 	}
 }
@@ -325,12 +325,12 @@ func (st *stream) dispatch(ctx context.Context, e *event) error {
 			st.commit()
 		}
 	case evGTID:
-		if err := parseGTID(e.body, &st.gtid); err != nil {
+		if err := parseGTID(e.body, &st.ev); err != nil {
 			return err
 		}
 		st.startGTID()
 	case evGTIDTagged:
-		if err := parseTaggedGTID(e.body, &st.gtid); err != nil {
+		if err := parseTaggedGTID(e.body, &st.ev); err != nil {
 			return err
 		}
 		st.startGTID()
@@ -351,10 +351,10 @@ func (st *stream) dispatch(ctx context.Context, e *event) error {
 }
 
 func (st *stream) startGTID() {
-	if st.uuid == "" || st.uuidOf != st.gtid.sid {
-		st.uuidOf, st.uuid = st.gtid.sid, string(appendUUID(nil, &st.gtid.sid))
+	if st.uuid == "" || st.uuidOf != st.ev.sid {
+		st.uuidOf, st.uuid = st.ev.sid, string(appendUUID(nil, &st.ev.sid))
 	}
-	st.c.startGTID(st.uuid, st.gtid.tag, st.gtid.n)
+	st.c.startGTID(st.uuid, st.ev.tag, st.ev.n)
 	st.em.serial++
 	st.skipRows = st.keepGTID != nil && !st.keepGTID(st.uuid)
 }
@@ -403,4 +403,47 @@ func (st *stream) partialUpdate(e *event) error {
 		hint = ce.Hint
 	}
 	return &capture.Error{Op: "read binlog", Subject: st.c.at(), Cause: fmt.Errorf("table %s: %w", m.id, column.ErrPartialJSON), Hint: hint}
+}
+
+// newStream starts reading at the cursor that Open or a snapshot has left.
+func newStream(ctx context.Context, src *Source) (*stream, error) {
+	s, c := src.s, src.start
+	st := &stream{s: s, log: src.log, m: src.m, sv: src.sv, c: c, em: src.em, filters: src.filters, parser: src.parser,
+		tables: src.tables, store: src.store, mapped: map[uint64]*mapping{}, plans: map[tid]*tablePlan{},
+		warned: map[string]bool{}, lastEvent: time.Now(), lastFrame: time.Now(), nextBeat: time.Now().Add(s.heartbeat)}
+	if c.tx == nil {
+		c.tx = &txContext{}
+	}
+	st.skipEvents, st.skipFirst = c.event, c.rowsDone
+	keep := s.gtidSource()
+	if s.gtidFilterRows && (s.gtidIncludes != "" || s.gtidExcludes != "") {
+		st.keepGTID = func(uuid string) bool { return keep(gtid.Source{UUID: uuid}) }
+	}
+	var ask *gtid.Set
+	switch {
+	case s.gtidIgnore || !src.sv.gtid:
+		if s.gtidIgnore {
+			c.gtids = nil
+		}
+	case c.gtids != nil:
+		purged, err := src.sv.purged(ctx, src.x, s)
+		if err != nil {
+			return nil, err
+		}
+		ask = resumeSet(c.gtids, purged, keep)
+		c.gtids = ask.Clone()
+	}
+	var err error
+	if st.x, st.strip, err = openDump(ctx, s, ask, c.file, c.pos); err != nil {
+		return nil, err
+	}
+	st.m.connected.Set(1)
+	src.log.Info("streaming started", "position", c.where(), "skip_events", st.skipEvents, "skip_rows", st.skipFirst)
+	return st, nil
+}
+
+func (st *stream) close() {
+	st.pl.close()
+	_ = st.x.close() // whether the server heard us does not matter any more
+	st.m.connected.Set(0)
 }
