@@ -82,8 +82,8 @@ func commonKeys() []Key {
 	next := func() int { order++; return order }
 	errorOrder := 0
 	nextError := func() int { errorOrder++; return errorOrder }
-	version := func(name, display, what string) Key {
-		return Key{Name: name, Type: StringType, HasDefault: false, Importance: Low, Group: commonGroup, Order: next(), Width: "MEDIUM",
+	version := func(name, display, what string, importance Importance) Key {
+		return Key{Name: name, Type: StringType, Importance: importance, Group: commonGroup, Order: next(), Width: "MEDIUM",
 			Display: display, NoEffect: onePluginVersion, Doc: "Version of the " + what + " to use. " + onePluginVersion + "."}
 	}
 	converter := func(name, display, what string) Key {
@@ -95,18 +95,18 @@ func commonKeys() []Key {
 			Check: connectorName, Doc: "Name of the connector, unique in the cluster."},
 		{Name: ClassKey, Type: StringType, Required: true, Importance: High, Group: commonGroup, Order: next(), Width: "LONG", Display: "Connector class",
 			Doc: "Java class name of the connector, or its simple name with or without the ending Connector."},
-		version("connector.plugin.version", "Connector version", "connector"),
+		version("connector.plugin.version", "Connector version", "connector", Medium),
 		{Name: TasksMaxKey, Type: IntType, Default: "1", HasDefault: true, Importance: High, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Tasks max",
 			Check: AtLeast(1), Doc: "Largest number of tasks of this connector."},
 		{Name: TasksMaxEnforceKey, Type: BooleanType, Default: "true", HasDefault: true, Importance: Low, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Enforce tasks max",
 			Doc:      "Deprecated. Whether a connector that makes more tasks than tasks.max fails.",
 			NoEffect: "no connector here makes more tasks than tasks.max, so the limit always holds"},
 		converter(KeyConverterKey, "Key converter class", "keys"),
-		version(KeyConverterKey+".plugin.version", "Key converter version", "key converter"),
+		version(KeyConverterKey+".plugin.version", "Key converter version", "key converter", Low),
 		converter(ValueConverterKey, "Value converter class", "values"),
-		version(ValueConverterKey+".plugin.version", "Value converter version", "value converter"),
+		version(ValueConverterKey+".plugin.version", "Value converter version", "value converter", Low),
 		converter(HeaderConverterKey, "Header converter class", "headers"),
-		version(HeaderConverterKey+".plugin.version", "Header converter version", "header converter"),
+		version(HeaderConverterKey+".plugin.version", "Header converter version", "header converter", Low),
 		{Name: TransformsKey, Type: ListType, HasDefault: true, Importance: Low, Group: transformsGroup, Order: next(), Width: "LONG", Display: "Transforms",
 			Check: uniqueAliases, Doc: "Names of the transformations of records, in the order of their application."},
 		{Name: PredicatesKey, Type: ListType, HasDefault: true, Importance: Low, Group: predicatesGroup, Order: next(), Width: "LONG", Display: "Predicates",

@@ -48,6 +48,8 @@ type Key struct {
 	Aliases    []string // older names that are still accepted (DM-08)
 	// OneOf lists the accepted words (case-insensitive). Empty accepts any.
 	OneOf []string
+	// Recommended are values that validate proposes without refusing others (CW-54).
+	Recommended []string
 	// Check validates the parsed value (the Go types of Values.Get); its error text is the
 	// part after "Invalid value V for configuration K: ".
 	Check func(value any) error

@@ -125,16 +125,23 @@ func (p *plugins) rows() []rest.Plugin {
 	for _, n := range names {
 		out = append(out, rest.Plugin{Class: n, Type: "transformation", Version: versionOf(n)})
 	}
-	classes := append([]string(nil), converters.Classes()...)
-	sort.Strings(classes)
 	for _, kind := range []string{"converter", "header_converter"} {
-		for _, c := range classes {
-			if kind == "converter" && c == converters.SimpleHeaderClass {
-				continue
-			}
+		for _, c := range converterClasses(kind == "header_converter") {
 			out = append(out, rest.Plugin{Class: c, Type: kind, Version: versionOf(c)})
 		}
 	}
+	return out
+}
+
+// converterClasses lists the converters for keys and values, or those for headers.
+func converterClasses(header bool) []string {
+	var out []string
+	for _, c := range converters.Classes() {
+		if header || c != converters.SimpleHeaderClass {
+			out = append(out, c)
+		}
+	}
+	sort.Strings(out)
 	return out
 }
 

@@ -69,7 +69,9 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	if n := config[configs.NameKey]; n == "." || n == ".." {
 		v.add(configs.NameKey, "Invalid value "+n+" for configuration name: such a connector could not be reached by its path")
 	}
-	v.problems = append(v.problems, chainProblems...)
+	for _, p := range chainProblems {
+		v.add(p.Key, fullName(p))
+	}
 	v.warnings = append(v.warnings, chain.Warnings()...)
 	if list := configs.SplitList(config[configs.PredicatesKey]); len(list) > 0 {
 		v.add(configs.PredicatesKey, "Invalid value "+strings.Join(list, ",")+" for configuration predicates: predicates are not supported yet")
@@ -88,6 +90,14 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	return v, nil
 }
 
+// fullName puts the whole key into a message that has only its last part, in quotes.
+func fullName(p configs.Problem) string {
+	if at := strings.LastIndexByte(p.Key, '.'); at >= 0 && !strings.Contains(p.Message, p.Key) {
+		return strings.Replace(p.Message, strconv.Quote(p.Key[at+1:]), strconv.Quote(p.Key), 1)
+	}
+	return p.Message
+}
+
 func (v *verdict) add(key, message string) {
 	v.problems = append(v.problems, configs.Problem{Key: key, Message: message})
 }
@@ -103,14 +113,16 @@ func (h *herder) commonDef(pl *plugin) *configs.Def {
 		switch k.Name {
 		case configs.KeyConverterKey, configs.ValueConverterKey:
 			k.Default, k.HasDefault = h.worker.Raw[k.Name], true
+			k.Recommended = converterClasses(false)
 		case configs.HeaderConverterKey:
+			k.Recommended = converterClasses(true)
 			if k.Default, k.HasDefault = h.worker.Raw[k.Name], true; k.Default == "" {
 				k.Default = converters.SimpleHeaderClass
 			}
 		case "connector.plugin.version":
-			k.Default, k.HasDefault = pl.version, true
+			k.Default, k.HasDefault, k.Recommended = pl.version, true, []string{pl.version}
 		case configs.KeyConverterKey + ".plugin.version", configs.ValueConverterKey + ".plugin.version", configs.HeaderConverterKey + ".plugin.version":
-			k.Default, k.HasDefault = kafkaVersion, true
+			k.Default, k.HasDefault, k.Recommended = kafkaVersion, true, []string{kafkaVersion}
 		}
 		return k
 	})
@@ -125,12 +137,17 @@ func (v *verdict) addTransforms(config map[string]string) {
 		}
 		typeKey := configs.Key{Name: prefix + "type", Type: configs.ClassType, Required: true, Importance: configs.High, Group: group, Width: "LONG",
 			Display: "Transformation type for " + alias, Doc: "Class for the '" + alias + "' transformation."}
-		def := configs.NewDef(typeKey)
+		def := configs.NewDef(typeKey, configs.Key{Name: prefix + "predicate", Type: configs.StringType, Group: group, Display: "predicate",
+			Doc: "Name of the predicate that decides whether a record goes through the transformation. Not supported yet."},
+			configs.Key{Name: prefix + "negate", Type: configs.BooleanType, Default: "false", HasDefault: true, Group: group, Display: "negate",
+				Doc: "Whether the predicate is negated."})
 		for _, c := range transforms.Classes() {
 			if sameName(c.Name, config[prefix+"type"], "Transformation") {
 				def = def.Merge(c.Def.Prefixed(prefix, group))
 			}
 		}
+		order := -1
+		def = def.Map(func(k configs.Key) configs.Key { order++; k.Order = order; return k })
 		v.groups = append(v.groups, group)
 		v.def = v.def.Merge(def)
 	}
@@ -255,7 +272,7 @@ func (v *verdict) answer(class string) rest.Validation {
 		}
 		recommended := []string{}
 		if k != nil {
-			recommended = append(recommended, k.OneOf...)
+			recommended = append(append(recommended, k.OneOf...), k.Recommended...)
 		}
 		out.Entries = append(out.Entries, rest.ValidationEntry{Key: k, Name: name, Value: value, Recommended: recommended, Errors: errs})
 	}

@@ -135,7 +135,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.opts.AllowOrigin != "" && s.cors(w, r) {
 		return
 	}
-	if _, pattern := s.mux.Handler(r); pattern != "" && pathpkg.Clean(path) == strings.TrimSuffix(path, "/") || path == "/" {
+	if pathpkg.Clean(path) != strings.TrimSuffix(path, "/") && path != "/" {
+		s.bare(w, http.StatusNotFound) // ServeMux would redirect
+		return
+	}
+	if _, pattern := s.mux.Handler(r); pattern != "" {
 		s.mux.ServeHTTP(w, r)
 		return
 	}
