@@ -11,6 +11,8 @@ import (
 	"github.com/anabranch/anabranch/daemon/store"
 )
 
+const taskClassKey = "task.class"
+
 // launch brings a connector to the state that its configuration and target ask for. Failures
 // end in the connector's status; those that may pass are tried again (CW-242, CW-243).
 func (h *herder) launch(ctx context.Context, name string) {
@@ -68,6 +70,9 @@ func (h *herder) reconfigure(ctx context.Context, c store.Connector) (tasks []ma
 		return nil, false, err
 	}
 	for _, t := range tasks {
+		if _, given := t[taskClassKey]; !given && pl.taskClass != "" {
+			t[taskClassKey] = pl.taskClass
+		}
 		for k, raw := range c.Config {
 			// Variables stay variables in everything that is stored (CW-121).
 			if _, has := t[k]; has && h.worker.Providers.HasVariable(raw) {

@@ -8,8 +8,12 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/capture"
 	capturefile "github.com/anabranch/anabranch/capture/file"
+	"github.com/anabranch/anabranch/capture/mysql"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/rest"
+	"github.com/anabranch/anabranch/deliver"
+	deliverfile "github.com/anabranch/anabranch/deliver/file"
+	"github.com/anabranch/anabranch/deliver/jdbc"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
 )
@@ -18,6 +22,8 @@ import (
 const (
 	kafkaVersion    = "4.3.1"
 	debeziumVersion = "3.6.1.Final"
+	// confluentVersion is that of the JDBC connector whose keys we follow.
+	confluentVersion = "10.9.0"
 )
 
 const (
@@ -27,9 +33,10 @@ const (
 
 // plugin is one kind of connector.
 type plugin struct {
-	class   string // Java class name
-	kind    string // sourceType or sinkType
-	version string
+	class     string // Java class name
+	taskClass string // Java class name of its tasks, which task configurations carry (CW-34)
+	kind      string // sourceType or sinkType
+	version   string
 	// confirmsOffsets says that the Java connector itself accepts altered offsets, which only
 	// changes the text of the answer (CW-43).
 	confirmsOffsets bool
@@ -45,11 +52,33 @@ type plugin struct {
 func pluginTable() []plugin {
 	return []plugin{
 		{
-			class: capturefile.SourceClass, kind: sourceType, version: kafkaVersion, confirmsOffsets: true,
+			class: mysql.Class, taskClass: "io.debezium.connector.mysql.MySqlConnectorTask", kind: sourceType, version: debeziumVersion,
+			definition: mysql.Definition, validate: mysql.Validate, taskConfigs: mysql.TaskConfigs,
+			build: sourceParts(mysql.NewFromValues),
+		},
+		{
+			class: capturefile.SourceClass, taskClass: "org.apache.kafka.connect.file.FileStreamSourceTask", kind: sourceType, version: kafkaVersion, confirmsOffsets: true,
 			definition:  capturefile.Definition,
 			taskConfigs: func(c map[string]string, _ int) ([]map[string]string, error) { return capturefile.TaskConfigs(c), nil },
 			build:       sourceParts(func(v *configs.Values, env capture.Env) (capture.Source, error) { return capturefile.New(v, env), nil }),
 		},
+		{
+			class: deliverfile.SinkClass, taskClass: "org.apache.kafka.connect.file.FileStreamSinkTask", kind: sinkType, version: kafkaVersion, confirmsOffsets: true,
+			definition: deliverfile.Definition, taskConfigs: copies, build: sinkParts(deliverfile.New),
+		},
+		jdbcPlugin(jdbc.ConfluentClass, "io.confluent.connect.jdbc.sink.JdbcSinkTask", confluentVersion),
+		jdbcPlugin(jdbc.DebeziumClass, "io.debezium.connector.jdbc.JdbcSinkConnectorTask", debeziumVersion),
+	}
+}
+
+// jdbcPlugin is one of the two JDBC sinks, which share everything but their keys.
+func jdbcPlugin(class, taskClass, version string) plugin {
+	return plugin{
+		class: class, taskClass: taskClass, kind: sinkType, version: version,
+		definition:  func() *configs.Def { return jdbc.Definition(class) },
+		validate:    func(ctx context.Context, v *configs.Values) []configs.Problem { return jdbc.Validate(ctx, class, v) },
+		taskConfigs: copies,
+		build:       sinkParts(func(v *configs.Values, env deliver.Env) (deliver.Sink, error) { return jdbc.New(v, class, env) }),
 	}
 }
 

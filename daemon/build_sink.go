@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/capture"
+	capturekafka "github.com/anabranch/anabranch/capture/kafka"
+	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javaregex"
+	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/deliver"
+)
+
+// sinkFunc makes a sink; it does not connect.
+type sinkFunc func(v *configs.Values, env deliver.Env) (deliver.Sink, error)
+
+// sinkParts is the build function of a sink connector: a consumer, and the sink. Its offsets
+// are the commits of the consumer group.
+func sinkParts(makeSink sinkFunc) func(t taskEnv) (actors.Parts, error) {
+	return func(t taskEnv) (actors.Parts, error) {
+		v, err := t.values()
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		registerer := t.registerer()
+		source, err := t.consumer(v, capture.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer, Version: t.plugin.version})
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		chain, err := t.chain()
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		sink, err := makeSink(v, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		if t.useTopic != nil {
+			connector, task, note := t.connector, t.task, t.useTopic
+			sink = watchTopics(sink, true, func(topic string) { note(connector, task, topic) })
+		}
+		return actors.Parts{Source: source, Sink: sink, NewChain: chain, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}, nil
+	}
+}
+
+// consumer makes the Kafka source of a sink connector, from the worker's consumer.* and the
+// connector's consumer.override.* (CW-112, CW-115).
+func (t *taskEnv) consumer(v *configs.Values, env capture.Env) (capture.Source, error) {
+	s := kafkaprops.Consumer(t.clientProps("consumer", consumerOverride))
+	if len(s.Problems) > 0 {
+		return nil, s.Problems
+	}
+	cfg := capturekafka.FromSettings(s, t.connector)
+	cfg.Topics = v.List(configs.TopicsKey)
+	if pattern := v.Str(configs.TopicsRegexKey); pattern != "" {
+		re, err := javaregex.Compile(pattern, false)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", configs.TopicsRegexKey, err)
+		}
+		cfg.TopicPattern = re
+	}
+	var err error
+	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
+		return nil, fmt.Errorf("key converter: %w", err)
+	}
+	if cfg.NewValue, err = t.converter(configs.ValueConverterKey); err != nil {
+		return nil, fmt.Errorf("value converter: %w", err)
+	}
+	if cfg.NewHeader, err = t.converter(configs.HeaderConverterKey); err != nil {
+		return nil, fmt.Errorf("header converter: %w", err)
+	}
+	return capturekafka.New(cfg, env), nil
+}
+
+// copies makes n tasks with the connector's own configuration, as sinks do whose work is
+// divided by the consumer group.
+func copies(config map[string]string, n int) ([]map[string]string, error) {
+	out := make([]map[string]string, n)
+	for i := range out {
+		out[i] = maps.Clone(config)
+	}
+	return out, nil
+}
