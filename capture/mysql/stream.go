@@ -278,7 +278,6 @@ func (st *stream) handle(ctx context.Context, e *event) error {
 	}
 	if at := e.start(); at > 0 && !e.inner {
 		st.c.setEvent(at, int64(e.size))
-		st.moved = st.moved || !st.c.inTx
 	}
 	if err := st.dispatch(ctx, e); err != nil {
 		return err
