@@ -152,7 +152,12 @@ func (s *Settings) compression(v *configs.Values) {
 	case "none":
 		c = kgo.NoCompression()
 	default:
-		c = level(kgo.Lz4Compression(), name)
+		l := javaLZ4Default
+		if v.Given("compression.lz4.level") {
+			l = int(v.Int("compression.lz4.level"))
+		}
+		s.add(kgo.WithCompressor(newLZ4(l)))
+		return
 	}
 	s.add(kgo.ProducerBatchCompression(c, kgo.NoCompression()))
 }
