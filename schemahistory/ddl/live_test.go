@@ -2,6 +2,7 @@ package ddl_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -25,7 +26,7 @@ func TestLive_HistoryEqualsDebezium(t *testing.T) {
 		t.Skip("runs a connector")
 	}
 	c, m, k := testenv.Connect(t), testenv.MySQL(t), testenv.Kafka(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	database, db := m.Database(t)
 	other := database + "_x"
@@ -70,6 +71,8 @@ func TestLive_HistoryEqualsDebezium(t *testing.T) {
 		"schema.history.internal.store.only.captured.databases.ddl": "true",
 		"include.schema.comments":                                   "true",
 		"snapshot.mode":                                             "no_data",
+		"value.converter":                                           "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter.schemas.enable":                            "false",
 	})
 	history := func(stop string) (recs []schemahistory.Record) {
 		t.Helper()
@@ -135,6 +138,7 @@ func TestLive_HistoryEqualsDebezium(t *testing.T) {
 	}
 	tables = res.Tables
 	i++
+	var emitted []change
 	for _, q := range queries(ctx, t, m, file, pos) {
 		res, err := p.Parse(ddl.Statement{SQL: q.text, Database: q.schema, SQLMode: q.mode}, tables)
 		if err != nil {
@@ -143,6 +147,9 @@ func TestLive_HistoryEqualsDebezium(t *testing.T) {
 		}
 		tables = res.Tables
 		for _, ev := range res.Events {
+			if ev.Emit && (ev.Database == database || ev.Database == other) {
+				emitted = append(emitted, change{ev.Database, ev.DDL, sourceTable(ev)})
+			}
 			if !ev.History || ev.Database != database && ev.Database != other {
 				continue
 			}
@@ -153,9 +160,55 @@ func TestLive_HistoryEqualsDebezium(t *testing.T) {
 			i++
 		}
 	}
-	t.Logf("compared %d records", i)
+	changes := schemaChanges(ctx, t, c, k, prefix)
+	if len(changes) < len(emitted) {
+		t.Fatalf("%d schema changes, want at least %d", len(changes), len(emitted))
+	}
+	if d := cmp.Diff(changes[len(changes)-len(emitted):], emitted); d != "" {
+		t.Errorf("schema-change topic differs:\n%s", d)
+	}
+	t.Logf("compared %d records and %d schema changes", i, len(emitted))
 	for ; i < len(all); i++ {
 		t.Errorf("only Debezium has %s", all[i].DDL)
+	}
+}
+
+// change is what a record of the schema-change topic says besides the structures.
+type change struct{ Database, DDL, Table string }
+
+func sourceTable(ev ddl.Event) string {
+	if !ev.SourceTableSet {
+		return "null"
+	}
+	return fmt.Sprintf("%q", ev.SourceTable())
+}
+
+// schemaChanges reads the schema-change topic up to the end mark.
+func schemaChanges(ctx context.Context, t *testing.T, c *testenv.ConnectWorker, k *testenv.KafkaServer, topic string) (out []change) {
+	t.Helper()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		out = out[:0]
+		for _, r := range k.ReadAll(t, topic) {
+			var v struct {
+				Source       struct{ Table json.RawMessage }
+				DatabaseName string
+				DDL          string
+			}
+			if err := json.Unmarshal(r.Value, &v); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, change{v.DatabaseName, v.DDL, string(v.Source.Table)})
+			if strings.Contains(v.DDL, "last_of_stream") {
+				return out
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the schema-change topic ends with %d records; connector: %+v", len(out), c.Status(t, topic))
+		}
 	}
 }
 
