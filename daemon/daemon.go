@@ -83,7 +83,11 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range worker.Warnings {
 		log.Warn(w.Message, "key", w.Key)
 	}
-	listeners, err := listen(worker.Listen)
+	other := "choose another port with listeners in the worker file"
+	if worker.Mode == configs.Embedded {
+		other = "is anabranch running already? choose other ports with -rest-port and -broker-port"
+	}
+	listeners, err := listen(worker.Listen, other)
 	if err != nil {
 		return err
 	}
@@ -204,7 +208,8 @@ func embeddedWorker(o Options) map[string]string {
 	}
 }
 
-func listen(addrs []string) ([]net.Listener, error) {
+// listen binds every listener; other is what to do when a port is taken.
+func listen(addrs []string, other string) ([]net.Listener, error) {
 	var out []net.Listener
 	for _, a := range addrs {
 		l, err := net.Listen("tcp", a)
@@ -212,7 +217,7 @@ func listen(addrs []string) ([]net.Listener, error) {
 			for _, o := range out {
 				_ = o.Close() // the first error counts
 			}
-			return nil, fmt.Errorf("listen for REST on %s: %w (choose another port with listeners in the worker file)", a, errors.Unwrap(err))
+			return nil, fmt.Errorf("listen for REST on %s: %w (%s)", a, errors.Unwrap(err), other)
 		}
 		out = append(out, l)
 	}

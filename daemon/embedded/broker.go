@@ -44,7 +44,7 @@ func Start(dir string, port int) (*Broker, error) {
 	// kfake reports a taken port only after it has touched the directory.
 	probe, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start embedded broker on 127.0.0.1:%d: %w (is a Kafka running here already? then name it in a worker file)", port, errors.Unwrap(err)), lock.Close())
+		return nil, errors.Join(fmt.Errorf("start embedded broker on 127.0.0.1:%d: %w (is a Kafka running here already? then name it in a worker file, or choose another port with -broker-port)", port, errors.Unwrap(err)), lock.Close())
 	}
 	if err := probe.Close(); err != nil {
 		return nil, errors.Join(err, lock.Close())
