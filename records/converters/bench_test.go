@@ -14,9 +14,11 @@ func sch(t records.Type, opts ...func(*records.Schema)) *records.Schema {
 	return s
 }
 
-func opt(s *records.Schema)               { s.Optional = true }
-func named(n string) func(*records.Schema) { return func(s *records.Schema) { s.Name, s.Version = n, 1 } }
-func def(v any) func(*records.Schema)     { return func(s *records.Schema) { s.Default = v } }
+func opt(s *records.Schema) { s.Optional = true }
+func named(n string) func(*records.Schema) {
+	return func(s *records.Schema) { s.Name, s.Version = n, 1 }
+}
+func def(v any) func(*records.Schema) { return func(s *records.Schema) { s.Default = v } }
 
 // envelope is a Debezium update of a table of 13 columns.
 func envelope() (*records.Batch, *records.Schema, records.Value) {

@@ -201,7 +201,9 @@ func (p *headerParser) list() (headerItem, error) {
 	for p.pos < len(p.text) {
 		if p.accept("]") {
 			s := &records.Schema{Type: records.Array, Elem: m.common}
-			m.align(vals, 0, 1)
+			if !m.align(vals, 0, 1) {
+				return headerItem{}, errNotParsed
+			}
 			return headerItem{s, p.slab(records.KindArray, vals, 1)}, nil
 		}
 		if p.accept(",") {
@@ -232,8 +234,9 @@ func (p *headerParser) mapping() (headerItem, error) {
 			if keys.common == nil {
 				s.Elem = nil
 			}
-			keys.align(vals, 0, 2)
-			values.align(vals, 1, 2)
+			if !keys.align(vals, 0, 2) || s.Elem != nil && !values.align(vals, 1, 2) {
+				return headerItem{}, errNotParsed
+			}
 			return headerItem{s, p.slab(records.KindMap, vals, 2)}, nil
 		}
 		if p.accept(",") {
@@ -405,14 +408,18 @@ func isPlainNumber(s *records.Schema) bool {
 	return s.Name == "" && s.Type >= records.Int8 && s.Type <= records.Float64
 }
 
-// align widens every step-th value from first on to the common type.
-func (m *schemaMerger) align(vals []records.Value, first, step int) {
-	if m.common == nil || !isPlainNumber(m.common) {
-		return
+// align widens every step-th value from first on to the common type. False if there is a
+// null among them: common types are required ones.
+func (m *schemaMerger) align(vals []records.Value, first, step int) bool {
+	if m.common == nil {
+		return true
 	}
 	for i := first; i < len(vals); i += step {
 		v := &vals[i]
 		if v.IsNull() {
+			return false
+		}
+		if !isPlainNumber(m.common) {
 			continue
 		}
 		f := v.Float()
@@ -429,6 +436,7 @@ func (m *schemaMerger) align(vals []records.Value, first, step int) {
 			v.Kind = kindOfType[m.common.Type]
 		}
 	}
+	return true
 }
 
 // javaTrim is Java's String.trim.

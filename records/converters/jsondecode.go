@@ -180,6 +180,7 @@ func (d *decoder) float(c byte, t records.Type) (records.Value, error) {
 		}
 		// Out of range gives the infinity, as in Java.
 		f, _ = strconv.ParseFloat(string(n.text), size)
+		f += 0 // Java goes through BigDecimal, which has no negative zero
 	case c == '"':
 		raw, _, err := d.str()
 		if err != nil {
@@ -533,7 +534,7 @@ func (d *decoder) any(c byte) (records.Value, error) {
 		}
 		if !n.whole {
 			f, _ := strconv.ParseFloat(string(n.text), 64)
-			return records.Float64Value(f), nil
+			return records.Float64Value(f + 0), nil
 		}
 		i, ok := n.int64()
 		if !ok {

@@ -1,29 +1,36 @@
 package converters
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// appendQuoted appends s as a JSON string with Jackson's escapes (CW-303).
+// appendQuoted appends s, which is UTF-8, as a JSON string with Jackson's escapes (CW-303).
+// Characters beyond U+FFFF become two \u escapes: Jackson's byte generator does not join
+// surrogates unless told to. All other characters beyond ASCII stay as they are.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	// Most strings need no escape: look at eight bytes at a time. A byte is special when it
-	// is below 0x20, a quote or a backslash; the subtraction borrows into its top bit.
+	// is below 0x20, a quote or a backslash (the subtraction borrows into its top bit), or
+	// when its four upper bits are set (the shifts bring them to its top bit).
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		var w [8]byte
 		copy(w[:], s[i:i+8])
 		x := binary.LittleEndian.Uint64(w[:])
 		q, bs := x^('"'*ones), x^('\\'*ones)
-		if ((x-0x20*ones)&^x|(q-ones)&^q|(bs-ones)&^bs)&highs != 0 {
+		if ((x-0x20*ones)&^x|(q-ones)&^q|(bs-ones)&^bs|x&(x<<1)&(x<<2)&(x<<3))&highs != 0 {
 			return appendEscaped(dst, s)
 		}
 	}
 	for ; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0xF0 {
 			return appendEscaped(dst, s)
 		}
 	}
@@ -36,11 +43,27 @@ func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	start := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
+		if c >= 0x20 && c != '"' && c != '\\' && c < 0xF0 {
 			continue
 		}
 		dst = append(dst, s[start:i]...)
 		start = i + 1
+		if c >= 0xF0 {
+			var four [4]byte
+			n := copy(four[:], s[i:])
+			r, size := utf8.DecodeRune(four[:n])
+			if size == 4 {
+				high, low := utf16.EncodeRune(r)
+				for _, u := range [2]rune{high, low} {
+					dst = append(dst, '\\', 'u', hex[u>>12], hex[u>>8&15], hex[u>>4&15], hex[u&15])
+				}
+				i += 3
+				start = i + 1
+				continue
+			}
+			start = i // not UTF-8; whoever made the batch has broken its contract
+			continue
+		}
 		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
