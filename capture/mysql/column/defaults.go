@@ -30,7 +30,11 @@ func (m *modes) parseDefault(pl *plan, expr string) (any, error) {
 	}
 	switch pl.kind {
 	case kindBool, kindBit:
-		if n, err := strconv.ParseInt(expr, 10, 32); err == nil {
+		width := 32
+		if pl.kind == kindBit {
+			width = 16
+		}
+		if n, err := strconv.ParseInt(expr, 10, width); err == nil {
 			return n != 0, nil
 		}
 		return strings.EqualFold(expr, "true"), nil

@@ -74,6 +74,15 @@ func parseISO(s string) (c clockTime, ok bool) {
 	return c, c.hour < 24 && c.minute < 60 && c.second < 60
 }
 
+// clamp moves a day that its month does not have to the month's last, as Java's parser does.
+func (c *clockTime) clamp() {
+	if c.month >= 1 && c.month <= 12 && c.day >= 29 && c.day <= 31 {
+		for !validDate(c.year, c.month, c.day) {
+			c.day--
+		}
+	}
+}
+
 // plainDefault copies a value out of a scratch batch into the form of a schema default.
 func plainDefault(f func(b *records.Batch) (records.Value, error)) (any, error) {
 	b := records.NewBatch(records.Origin{})
@@ -96,6 +105,7 @@ func (m *modes) defaultDate(pl *plan, expr string) (any, error) {
 		expr = epochDate
 	}
 	c, ok := parseISO(expr)
+	c.clamp()
 	if !ok || !validDate(c.year, c.month, c.day) {
 		if pl.optional {
 			return nil, nil
@@ -113,10 +123,7 @@ func (m *modes) defaultDatetime(pl *plan, expr string) (any, error) {
 		expr = epochTimestamp
 	}
 	c, ok := parseISO(expr)
-	if ok && c.month >= 1 && c.month <= 12 && c.day >= 1 && c.day <= 31 && !validDate(c.year, c.month, c.day) {
-		for c.day--; !validDate(c.year, c.month, c.day); c.day-- { // a smart parser moves to the month's last day
-		}
-	}
+	c.clamp()
 	if !ok || c.year == 0 || !validDate(c.year, c.month, c.day) {
 		if pl.optional {
 			return nil, nil

@@ -56,8 +56,8 @@ func (m *modes) jsonValue(b *records.Batch, pl *plan, p []byte) (records.Value, 
 // base64, doubles without an exponent. The server's own text differs in all of these.
 type jsonWriter struct {
 	dst []byte
-	// budget bounds the values written. In an honest document each has bytes of its own; one whose
-	// offsets point in circles would otherwise grow for ever.
+	// budget bounds the values and the bytes of text written. In an honest document each has bytes
+	// of its own; one whose offsets point in circles would otherwise grow for ever.
 	budget int
 }
 
@@ -99,10 +99,7 @@ func (w *jsonWriter) value(typ byte, p []byte, depth int) bool {
 		w.dst = appendJavaDouble(w.dst, math.Float64frombits(le64(p)))
 	case jsonString:
 		s, ok := jsonBytes(p)
-		if !ok {
-			return false
-		}
-		w.str(s)
+		return ok && w.str(s)
 	case jsonOpaque:
 		return w.opaque(p)
 	default:
@@ -183,7 +180,9 @@ func (w *jsonWriter) container(p []byte, small, object bool, depth int) bool {
 			if off > size || n > size-off {
 				return false
 			}
-			w.str(p[off : off+n])
+			if !w.str(p[off : off+n]) {
+				return false
+			}
 			w.dst = append(w.dst, ':')
 		}
 		if !w.entry(p, values+i*(width+1), width, depth) {
@@ -242,7 +241,10 @@ func jsonBytes(p []byte) ([]byte, bool) {
 const upperHex = "0123456789ABCDEF"
 
 // str writes a quoted string. Only quote, backslash and control characters are escaped.
-func (w *jsonWriter) str(s []byte) {
+func (w *jsonWriter) str(s []byte) bool {
+	if w.budget -= len(s); w.budget < 0 {
+		return false
+	}
 	w.dst = append(w.dst, '"')
 	from := 0
 	for i, c := range s {
@@ -269,6 +271,7 @@ func (w *jsonWriter) str(s []byte) {
 		}
 	}
 	w.dst = append(appendUTF8(w.dst, s[from:]), '"')
+	return true
 }
 
 // opaque renders a value of an SQL type that JSON has not.
@@ -298,6 +301,9 @@ func (w *jsonWriter) opaque(p []byte) bool {
 		return true
 	}
 	if _, known := typeNames[typ]; !known {
+		return false
+	}
+	if w.budget -= len(data); w.budget < 0 {
 		return false
 	}
 	w.dst = append(w.dst, '"')
