@@ -88,6 +88,9 @@ func (p *Parser) filtered(sql string) bool {
 	case "BEGIN", "END", "FLUSH PRIVILEGES":
 		return true
 	}
+	if p.opts.Filter == nil && isTable(sql) {
+		return false // no default pattern matches these, and the texts are long
+	}
 	if !truncateTable.MatchString(sql) {
 		for _, re := range p.filter {
 			if re.MatchString(sql) {
@@ -96,6 +99,15 @@ func (p *Parser) filtered(sql string) bool {
 		}
 	}
 	return isDML(sql)
+}
+
+func isTable(sql string) bool {
+	for _, s := range []string{"CREATE TABLE ", "ALTER TABLE "} {
+		if len(sql) >= len(s) && strings.EqualFold(sql[:len(s)], s) {
+			return true
+		}
+	}
+	return false
 }
 
 func isDML(sql string) bool {
