@@ -169,7 +169,7 @@ func TestSink_IdleMemoryIsSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := heap()
-	if after > before && after-before > 3<<20 {
+	if after > before && after-before > 6<<20 {
 		t.Errorf("an idle sink keeps %d KiB", (after-before)>>10)
 	}
 }

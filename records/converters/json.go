@@ -39,6 +39,7 @@ type jsonConverter struct {
 	// Reading.
 	lastReader *reader
 	scan       scanner
+	stack      []records.Value
 }
 
 func newJSON(s *jsonShared) *jsonConverter {

@@ -13,6 +13,8 @@ type decoder struct {
 	*scanner
 	b           *records.Batch
 	nullDefault bool
+	// stack collects the members of lists and maps until their number is known.
+	stack []records.Value
 }
 
 // value reads the value at the scanner's position as the plan says.
@@ -223,34 +225,36 @@ func (d *decoder) structValue(p *place, c byte) (records.Value, error) {
 	return records.StructAt(off, n), nil
 }
 
-// array collects the elements at the end of the slab. Elements that are containers put their
-// own members there first, so the list is moved behind them when it is complete.
+// array collects the elements on the stack. Elements that are containers put their own
+// members into the slab first; the list follows them when it is complete.
 func (d *decoder) array(elem *place) (records.Value, error) {
 	if err := d.enter(); err != nil {
 		return records.Null, err
 	}
-	var few [16]records.Value
-	list := few[:0]
+	base := len(d.stack)
 	for first := true; ; first = false {
 		more, err := d.more(first, ']')
 		if err != nil {
 			return records.Null, err
 		}
 		if !more {
-			return d.collect(records.KindArray, list, 1), nil
+			return d.collect(records.KindArray, base, 1), nil
 		}
 		v, err := d.value(elem)
 		if err != nil {
-			return records.Null, within("["+strconv.Itoa(len(list))+"]", err)
+			return records.Null, within("["+strconv.Itoa(len(d.stack)-base)+"]", err)
 		}
-		list = append(list, v)
+		d.stack = append(d.stack, v)
 	}
 }
 
-func (d *decoder) collect(k records.Kind, list []records.Value, per int) records.Value {
-	off := d.b.AddVals(len(list))
-	copy(d.b.Vals[off:], list)
-	return records.Value{Kind: k, Off: off, N: uint32(len(list) / per)}
+// collect moves the stack above base into the slab.
+func (d *decoder) collect(k records.Kind, base, per int) records.Value {
+	n := len(d.stack) - base
+	off := d.b.AddVals(n)
+	copy(d.b.Vals[off:], d.stack[base:])
+	d.stack = d.stack[:base]
+	return records.Value{Kind: k, Off: off, N: uint32(n / per)}
 }
 
 func (d *decoder) mapValue(p *place, c byte) (records.Value, error) {
@@ -266,14 +270,14 @@ func (d *decoder) mapValue(p *place, c byte) (records.Value, error) {
 	if err := d.enter(); err != nil {
 		return records.Null, err
 	}
-	var list []records.Value
+	base := len(d.stack)
 	for first := true; ; first = false {
 		more, err := d.more(first, ']')
 		if err != nil {
 			return records.Null, err
 		}
 		if !more {
-			return d.collect(records.KindMap, list, 2), nil
+			return d.collect(records.KindMap, base, 2), nil
 		}
 		if c := d.next(); c != '[' {
 			return records.Null, dataError("Found invalid map entry instead of array tuple: " + jsonTypeName(c))
@@ -301,7 +305,7 @@ func (d *decoder) mapValue(p *place, c byte) (records.Value, error) {
 			if err != nil {
 				return records.Null, err
 			}
-			list = append(list, v)
+			d.stack = append(d.stack, v)
 		}
 		if size != 2 {
 			return records.Null, dataError("Found invalid map entry, expected length 2 but found :" + strconv.Itoa(size))
@@ -315,8 +319,7 @@ func (d *decoder) object(elem *place) (records.Value, error) {
 	if err := d.enter(); err != nil {
 		return records.Null, err
 	}
-	var few [16]records.Value
-	list := few[:0]
+	base := len(d.stack)
 	var index map[string]int // for objects that are too large to search
 	for first := true; ; first = false {
 		more, err := d.more(first, '}')
@@ -324,7 +327,7 @@ func (d *decoder) object(elem *place) (records.Value, error) {
 			return records.Null, err
 		}
 		if !more {
-			return d.collect(records.KindMap, list, 2), nil
+			return d.collect(records.KindMap, base, 2), nil
 		}
 		key, err := d.stringValue()
 		if err != nil {
@@ -339,6 +342,7 @@ func (d *decoder) object(elem *place) (records.Value, error) {
 			return records.Null, err
 		}
 		at := -1
+		list := d.stack[base:]
 		if len(list) <= 32 {
 			for i := 0; i < len(list); i += 2 {
 				if string(d.b.Raw(list[i])) == string(d.b.Raw(key)) {
@@ -362,7 +366,7 @@ func (d *decoder) object(elem *place) (records.Value, error) {
 			list[at+1] = v
 			continue
 		}
-		list = append(list, key, v)
+		d.stack = append(d.stack, key, v)
 	}
 }
 

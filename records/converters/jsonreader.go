@@ -46,8 +46,8 @@ func (c *jsonConverter) Decode(data []byte, b *records.Batch) (*records.Schema, 
 	}
 	s := &c.scan
 	s.reset(data)
-	defer func() { s.data = nil }()
-	d := decoder{scanner: s, b: b, nullDefault: c.nullDefault}
+	d := decoder{scanner: s, b: b, nullDefault: c.nullDefault, stack: c.stack[:0]}
+	defer func() { s.data, c.stack = nil, d.stack[:0] }()
 	empty := s.next() == 0 && s.pos >= len(data)
 	if !c.schemas {
 		if empty {
