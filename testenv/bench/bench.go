@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/anabranch/anabranch/testenv"
@@ -82,6 +84,12 @@ func (b *Bench) open(s *Stage) {
 	b.database, b.db = b.mysql.Database(s)
 	b.client = b.kafka.Client(s)
 	b.admin = kadm.NewClient(b.client)
+	// The first question after a group makes the broker create the topic of groups: no
+	// contender shall be the one that waits for it.
+	s.until("the group coordinator", 50*time.Millisecond, time.Minute, func() bool {
+		groups, err := b.admin.DescribeGroups(s.ctx, "bench")
+		return err == nil && (groups["bench"].Err == nil || errors.Is(groups["bench"].Err, kerr.GroupIDNotFound))
+	})
 	if b.o.has(Default) || b.o.has(Tuned) {
 		w := testenv.PrivateConnect(s, b.kafka, peerOptions())
 		if b.o.has(Default) {

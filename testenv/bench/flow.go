@@ -14,14 +14,18 @@ type flow struct {
 	events int64         // that arrived in it
 	used   usage         // from when the first was seen to when the last was
 	of     int64         // events that used belongs to
+	ahead  time.Duration // the worker's processor time before the first was seen
 }
 
 func (f flow) rate() float64 { return float64(f.events) / f.took.Seconds() }
 
 func (f flow) perMillion(d time.Duration) float64 { return d.Seconds() / float64(f.of) * 1e6 }
 
-// measure waits until the topic, which ends at from, ends at to.
-func (b *Bench) measure(s *Stage, c *contender, topic string, from, to int64) flow {
+// measure starts a connector and waits until the topic, which ends at from, ends
+// at to.
+func (b *Bench) measure(s *Stage, c *contender, topic string, from, to int64, start func()) flow {
+	idle := b.spent(s, c)
+	start()
 	s.until(fmt.Sprintf("the first record in %s (log %s)", topic, c.worker.Log()), 10*time.Millisecond, time.Minute,
 		func() bool { return b.end(s, topic) > from })
 	begin, seen := b.spent(s, c), b.end(s, topic)
@@ -31,7 +35,7 @@ func (b *Bench) measure(s *Stage, c *contender, topic string, from, to int64) fl
 		return end >= to
 	})
 	used := b.spent(s, c).minus(begin)
-	f := flow{events: to - from, used: used, of: end - seen,
+	f := flow{events: to - from, used: used, of: end - seen, ahead: begin.minus(idle).worker,
 		took: b.appended(s, topic, to-1).Sub(b.appended(s, topic, from))}
 	if end > to {
 		s.Errorf("%s has %d records, %d were expected", topic, end, to)
@@ -42,7 +46,7 @@ func (b *Bench) measure(s *Stage, c *contender, topic string, from, to int64) fl
 	return f
 }
 
-// add puts a flow into the report.
+// flow puts a flow into the report.
 func (r *Report) flow(scenario, variant, who string, f flow) {
 	r.add(scenario, variant, who, "events/s", f.rate())
 	r.add(scenario, variant, who, cpuPerMillion, f.perMillion(f.used.worker))
@@ -51,6 +55,6 @@ func (r *Report) flow(scenario, variant, who string, f flow) {
 }
 
 func (f flow) String() string {
-	return fmt.Sprintf("%.0f events/s, %.1f CPU s/M (broker %.1f, MySQL %.1f)",
-		f.rate(), f.perMillion(f.used.worker), f.perMillion(f.used.broker), f.perMillion(f.used.database))
+	return fmt.Sprintf("%.0f events/s, %.1f CPU s/M (%.2f s before the first record; broker %.1f, MySQL %.1f)",
+		f.rate(), f.perMillion(f.used.worker), f.ahead.Seconds(), f.perMillion(f.used.broker), f.perMillion(f.used.database))
 }

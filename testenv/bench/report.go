@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -56,12 +57,14 @@ func (r *Report) table(scenario string) [][]string {
 		return nil
 	}
 	// Rotation decides who came first; people want an order.
-	rank := []string{byHand, Default, Tuned, Ours}
-	slices.SortStableFunc(lines, func(a, b line) int {
-		if a.variant != b.variant {
-			return 0
+	variants, rank := []string{}, []string{byHand, Default, Tuned, Ours}
+	for _, l := range lines {
+		if !slices.Contains(variants, l.variant) {
+			variants = append(variants, l.variant)
 		}
-		return slices.Index(rank, a.who) - slices.Index(rank, b.who)
+	}
+	slices.SortFunc(lines, func(a, b line) int {
+		return cmp.Or(slices.Index(variants, a.variant)-slices.Index(variants, b.variant), slices.Index(rank, a.who)-slices.Index(rank, b.who))
 	})
 	out := [][]string{append([]string{"", ""}, metrics...)}
 	for _, l := range lines {
