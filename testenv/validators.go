@@ -261,6 +261,7 @@ func FinalTable(events []Event, keyColumns []string, rows []Row) error {
 		}
 	}
 	var f faults
+	columns := slices.Sorted(maps.Keys(columnsOf(rows)))
 	for _, row := range rows {
 		key := rowKey(keyColumns, func(c string) (string, bool) { v, ok := row[c]; return v, ok })
 		got, ok := table[key]
@@ -269,7 +270,7 @@ func FinalTable(events []Event, keyColumns []string, rows []Row) error {
 			continue
 		}
 		delete(table, key)
-		for _, column := range slices.Sorted(maps.Keys(columnsOf(rows))) {
+		for _, column := range columns {
 			want, there := row[column]
 			have, present := text(got[column])
 			if have != want || there != present {
