@@ -104,12 +104,7 @@ func (k *kafkaCluster) ID(ctx context.Context) (string, error) {
 
 // Lock implements cluster (CW-195).
 func (k *kafkaCluster) Lock(ctx context.Context, group string) error {
-	ctx, cancel := context.WithTimeout(ctx, adminWithin)
-	defer cancel()
-	described, err := k.adm.DescribeGroups(ctx, group)
-	if err == nil {
-		err = described[group].Err
-	}
+	described, err := k.describe(ctx, group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil
 	}
@@ -127,6 +122,29 @@ func (k *kafkaCluster) Lock(ctx context.Context, group string) error {
 			Hint:  "stop them first, or use another group.id with its own topics"}
 	}
 	return nil
+}
+
+// describe asks for a group until its coordinator answers: a new cluster has none until the
+// question itself has made the broker create __consumer_offsets.
+func (k *kafkaCluster) describe(ctx context.Context, group string) (kadm.DescribedGroups, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminWithin)
+	defer cancel()
+	for {
+		described, err := k.adm.DescribeGroups(ctx, group)
+		if err == nil {
+			err = described[group].Err
+		}
+		if err == nil || !kerr.IsRetriable(err) {
+			return described, err
+		}
+		t := time.NewTimer(connectAgain)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, err
+		}
+	}
 }
 
 // GroupOffsets implements cluster.

@@ -52,6 +52,7 @@ type Statuses struct {
 
 	mu         sync.RWMutex // guards the fields below
 	replaying  bool
+	opened     bool
 	closing    bool
 	connectors map[string]Status
 	tasks      map[string]map[int]Status
@@ -76,7 +77,9 @@ func NewStatuses(log Log, workerID string, generation int64, logger *slog.Logger
 
 // Open reads everything and starts the writer.
 func (s *Statuses) Open(ctx context.Context) error {
-	s.replaying = true
+	s.mu.Lock()
+	s.replaying, s.opened = true, true
+	s.mu.Unlock()
 	err := s.log.Open(ctx, s.apply)
 	s.mu.Lock()
 	s.replaying = false
@@ -89,13 +92,17 @@ func (s *Statuses) Open(ctx context.Context) error {
 	return nil
 }
 
-// Close writes what is pending, for a bounded time, and ends the log.
+// Close writes what is pending, for a bounded time, and ends the log. A store that was never
+// opened has no writer to wait for.
 func (s *Statuses) Close() error {
 	s.mu.Lock()
 	s.closing = true
+	opened := s.opened
 	s.mu.Unlock()
-	s.nudge()
-	<-s.done
+	if opened {
+		s.nudge()
+		<-s.done
+	}
 	return s.log.Close()
 }
 
