@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/anabranch/anabranch/capture"
+	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 )
@@ -36,7 +37,9 @@ type Source struct {
 	m      *metrics
 	cl     *kgo.Client
 	decode *decoder
-	hook   func(ctx context.Context, lanes []string)
+
+	clientLog *kafkaprops.ClientLog
+	hook      func(ctx context.Context, lanes []string)
 
 	// Of the goroutine that calls Read.
 	queue []chunk // polled, not handed over
@@ -97,8 +100,8 @@ func (s *Source) Open(ctx context.Context, _ []records.Position) error {
 	if len(s.cfg.Topics) > 0 {
 		opts = append(opts, kgo.ConsumeTopics(s.cfg.Topics...))
 	}
-	if s.env.Log != nil {
-		opts = append(opts, kgo.WithLogger(&clientLog{s.env.Log}))
+	if s.clientLog = kafkaprops.NewClientLog(s.env.Log); s.clientLog != nil {
+		opts = append(opts, kgo.WithLogger(s.clientLog))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -233,9 +236,7 @@ func (s *Source) fetchError(topic string, partition int32, err error) error {
 	var lost *kgo.ErrDataLoss
 	lossy := errors.As(err, &lost)
 	if e.CanRetry && (inGroup || lossy || kerr.IsRetriable(err)) {
-		if s.env.Log != nil {
-			s.env.Log.Warn("kafka consumer goes on after an error", "what", subject, "err", err)
-		}
+		s.clientLog.Log(kgo.LogLevelWarn, "reading goes on after an error", "what", subject, "err", err)
 		return nil
 	}
 	return e

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/deliver"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
@@ -92,8 +93,8 @@ func (s *Sink) Open(ctx context.Context) error {
 		// Asking the broker about a topic with this option would create it, with other settings than the rules'.
 		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
-	if s.env.Log != nil {
-		opts = append(opts, kgo.WithLogger(&clientLog{s.env.Log}))
+	if log := kafkaprops.NewClientLog(s.env.Log); log != nil {
+		opts = append(opts, kgo.WithLogger(log))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
