@@ -31,6 +31,10 @@ func fail(op, subject string, err error) error {
 		return err
 	}
 	e := &capture.Error{Op: op, Subject: subject, Cause: clean(err), CanRetry: true}
+	var oe *net.OpError
+	if errors.As(err, &oe) && oe.Op == "dial" {
+		e.Hint = "check database.hostname and database.port, and that the server runs and can be reached from here"
+	}
 	var me *gomysql.MyError
 	if errors.As(err, &me) {
 		switch me.Code {

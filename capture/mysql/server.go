@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -174,10 +175,14 @@ func (sv *server) available(ctx context.Context, x *session, s *settings, at *cu
 		}
 		need := now.gtids.Retain(keep).Subtract(have)
 		missing := need.Subtract(need.Subtract(purged))
-		if !missing.IsEmpty() {
-			return gone(at, "the server has purged %q, which was not read yet", missing.String())
+		if missing.IsEmpty() {
+			return nil
 		}
-		return nil
+		logs, err := binlogs(ctx, x, s)
+		if err != nil {
+			return err
+		}
+		return gone(at, "the server has purged %q, which was not read yet; its oldest log is %s", missing.String(), oldest(logs))
 	}
 	if at.file == "" {
 		return nil
@@ -186,16 +191,17 @@ func (sv *server) available(ctx context.Context, x *session, s *settings, at *cu
 	if err != nil {
 		return err
 	}
-	for _, l := range logs {
-		if l == at.file {
-			return nil
-		}
+	if slices.Contains(logs, at.file) {
+		return nil
 	}
-	oldest := "none"
-	if len(logs) > 0 {
-		oldest = logs[0]
+	return gone(at, "the server has purged this file; its oldest log is %s", oldest(logs))
+}
+
+func oldest(logs []string) string {
+	if len(logs) == 0 {
+		return "none"
 	}
-	return gone(at, "the oldest log of the server is %s", oldest)
+	return logs[0]
 }
 
 // errGone marks positions that the server no longer has.
