@@ -301,9 +301,12 @@ func (k *Kafka) Read(ctx context.Context, fn func(Record) error) error {
 			}
 		}
 		if next == before {
-			err := fetches.Err0()
-			if err == nil {
-				err = context.DeadlineExceeded
+			err := context.DeadlineExceeded
+			for _, fe := range fetches.Errors() {
+				if !errors.Is(fe.Err, context.DeadlineExceeded) {
+					err = fe.Err
+					break
+				}
 			}
 			if errors.Is(err, context.DeadlineExceeded) {
 				return &Error{Op: "read schema history", Subject: k.subject(), CanRetry: true,

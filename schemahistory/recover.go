@@ -23,6 +23,13 @@ type TableError interface {
 	Subject() (TableID, bool)
 }
 
+// RenameReader is a Parser that knows the old name in an ALTER TABLE ... RENAME. Debezium's record
+// of that statement does not tell it, so that its own recovery keeps the old table beside
+// the new one, where a later CREATE TABLE IF NOT EXISTS would be taken for nothing.
+type RenameReader interface {
+	RenamedFrom(ddl, database string) (TableID, bool)
+}
+
 // RecoverOptions are the finer points of a recovery.
 type RecoverOptions struct {
 	Order AtOrBefore
@@ -94,6 +101,13 @@ func (r *recovery) record(rec Record) error {
 			if c.Table != nil {
 				c.Table = settle(c.Table)
 			}
+			if c.Type == Alter && c.PreviousID == nil && r.tables.Get(c.ID) == nil {
+				if rr, ok := r.o.Parser.(RenameReader); ok {
+					if old, ok := rr.RenamedFrom(rec.DDL, rec.Database); ok {
+						r.tables = r.tables.Remove(old)
+					}
+				}
+			}
 			r.tables = r.tables.Apply(c)
 		}
 		return nil
@@ -123,14 +137,16 @@ func (r *recovery) replay(rec Record) error {
 	return nil
 }
 
-// settle gives columns that can be null and have no default the default NULL, as Debezium's
-// reader does. The table of the record is not changed.
+// settle makes of a recorded table what Debezium's reader makes of it, so that the records
+// after a restart are the same, too: columns that can be null and have no default get the
+// default NULL, and the table's comment is not read. The table of the record is not changed.
 func settle(t *Table) *Table {
 	bad := func(c Column) bool { return c.Optional && !c.HasDefault }
-	if !slices.ContainsFunc(t.Columns, bad) {
+	if !t.HasComment && !slices.ContainsFunc(t.Columns, bad) {
 		return t
 	}
 	c := *t
+	c.Comment, c.HasComment = "", false
 	c.Columns = slices.Clone(t.Columns)
 	for i := range c.Columns {
 		if bad(c.Columns[i]) {

@@ -65,7 +65,7 @@ func (r *reader) alterTable(start int) error {
 	}
 	r.accept("NOWAIT")
 	t := r.tables.Get(id)
-	ops, err := r.alterOps(t)
+	ops, err := r.alterOps()
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (r *reader) alterTable(start int) error {
 }
 
 // alterOps reads the comma-separated steps up to the end of the statement.
-func (r *reader) alterOps(t *schemahistory.Table) ([]op, error) {
+func (r *reader) alterOps() ([]op, error) {
 	var ops []op
 	for !r.atStop() {
 		if err := r.alterOp(&ops); err != nil {

@@ -57,11 +57,9 @@ type Statement struct {
 	// ServerSQLMode is the global sql_mode at the connector's start. Debezium, which does not
 	// look into the query event, rewrites double-quoted texts unless it has ANSI_QUOTES.
 	ServerSQLMode uint64
-	// Charset is the character set of the statement's session (character_set_client), ""
-	// for utf8mb4. Text is expected to be UTF-8 already; it is informative.
-	Charset string
 	// DatabaseCharset is the session's character_set_database as the query event carries it,
-	// "" when unknown. It is used for tables of databases whose own default is not known.
+	// "" when unknown. Debezium does not look at it (DM-502), so it is the last resort: for a
+	// table that names no character set when no default is known of its database or server.
 	DatabaseCharset string
 	// Snapshot marks texts of a snapshot; they pass the same path.
 	Snapshot bool

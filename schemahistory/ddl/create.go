@@ -87,7 +87,9 @@ func (r *reader) createTable(start int, temporary bool) error {
 		return nil
 	}
 	if strings.TrimSpace(e.charset) == "" {
-		e.charset = r.p.tableCharset(id)
+		if e.charset = r.p.tableCharset(id); e.charset == "" {
+			e.charset = r.st.DatabaseCharset
+		}
 	}
 	r.tables = r.tables.Put(e.table())
 	r.touch(id)

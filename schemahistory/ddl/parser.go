@@ -87,10 +87,7 @@ func (p *Parser) Parse(st Statement, tables *schemahistory.Tables) (*Result, err
 		return &Result{Tables: tables, Filtered: true}, nil
 	}
 	shift := strings.Index(st.SQL, sql)
-	ansi := (st.SQLMode | st.ServerSQLMode) & ModeAnsiQuotes
-	r := &reader{p: p, st: &st, src: sql, tables: tables, schema: st.Database,
-		toks:   scan(sql, p.opts.Flavor, p.opts.ServerVersion, st.SQLMode),
-		stored: normalize(sql, ansi != 0), double: ansi == 0}
+	r := p.reader(&st, sql, tables)
 	saveDB, saveVars, saveGlobal := maps.Clone(p.dbCharset), maps.Clone(p.vars), maps.Clone(p.global)
 	ignored, err := r.statements()
 	if err != nil {
@@ -105,6 +102,13 @@ func (p *Parser) Parse(st Statement, tables *schemahistory.Tables) (*Result, err
 	}
 	res.Events = r.build(sql)
 	return res, nil
+}
+
+func (p *Parser) reader(st *Statement, sql string, tables *schemahistory.Tables) *reader {
+	ansi := (st.SQLMode | st.ServerSQLMode) & ModeAnsiQuotes
+	return &reader{p: p, st: st, src: sql, tables: tables, schema: st.Database,
+		toks:   scan(sql, p.opts.Flavor, p.opts.ServerVersion, st.SQLMode),
+		stored: normalize(sql, ansi != 0), double: ansi == 0}
 }
 
 // statements reads everything in the text. ignored tells that all of it leaves no trace.

@@ -299,6 +299,40 @@ func TestParse_Filter(t *testing.T) {
 	}
 }
 
+func TestParser_RenamedFrom(t *testing.T) {
+	p := New(Options{})
+	for sql, want := range map[string]string{
+		"ALTER TABLE a ADD x INT, RENAME TO b":    "d.a",
+		"ALTER TABLE `e`.`a` RENAME AS `e`.`b`":   "e.a",
+		"ALTER TABLE a RENAME COLUMN x TO y":      "",
+		"ALTER TABLE a RENAME a":                  "",
+		"ALTER TABLE a MODIFY":                    "",
+		"RENAME TABLE a TO b":                     "",
+		"ALTER ONLINE TABLE IF EXISTS a RENAME b": "d.a",
+	} {
+		got, ok := p.RenamedFrom(sql, "d")
+		if ok != (want != "") || ok && got.String() != want {
+			t.Errorf("%s: %v %v", sql, got, ok)
+		}
+	}
+}
+
+func TestParse_CharsetOfLastResort(t *testing.T) {
+	st := Statement{SQL: "CREATE TABLE t (a TEXT)", Database: "d", DatabaseCharset: "greek"}
+	for _, c := range []struct {
+		o    Options
+		want string
+	}{{Options{}, "greek"}, {Options{ServerCharset: "latin1"}, "latin1"}, {Options{ServerCollation: "utf8mb4_0900_ai_ci"}, "utf8mb4"}} {
+		res, err := New(c.o).Parse(st, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Tables.Get(id("d", "t")).Columns[0].CharsetName; got != c.want {
+			t.Errorf("%+v: %q, want %q", c.o, got, c.want)
+		}
+	}
+}
+
 func TestNormalize_MapsOffsets(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{`a "b'c" 'd"e' -- "f"` + "\n" + `"g"`, `a 'b''c' 'd"e' -- "f"` + "\n" + `'g'`},

@@ -3,8 +3,9 @@ package ddl
 import "github.com/anabranch/anabranch/schemahistory"
 
 var (
-	_ schemahistory.Parser     = (*Parser)(nil)
-	_ schemahistory.TableError = (*Error)(nil)
+	_ schemahistory.Parser       = (*Parser)(nil)
+	_ schemahistory.RenameReader = (*Parser)(nil)
+	_ schemahistory.TableError   = (*Error)(nil)
 )
 
 // Replay applies a statement of a recovered history, for its effects only.
@@ -22,4 +23,32 @@ func (e *Error) Subject() (schemahistory.TableID, bool) {
 		return schemahistory.TableID{}, false
 	}
 	return *e.Table, true
+}
+
+// RenamedFrom returns the table that an ALTER TABLE ... RENAME gives another name.
+func (p *Parser) RenamedFrom(ddl, database string) (schemahistory.TableID, bool) {
+	r := p.reader(&Statement{SQL: ddl, Database: database}, ddl, nil)
+	if !r.accept("ALTER") {
+		return schemahistory.TableID{}, false
+	}
+	r.acceptAny("ONLINE", "OFFLINE")
+	r.accept("IGNORE")
+	if !r.accept("TABLE") {
+		return schemahistory.TableID{}, false
+	}
+	r.accept("IF", "EXISTS")
+	id, err := r.tableID()
+	if err != nil {
+		return id, false
+	}
+	ops, err := r.alterOps()
+	if err != nil {
+		return id, false
+	}
+	for i := range ops {
+		if ops[i].kind == opRenameTable && ops[i].table != id {
+			return id, true
+		}
+	}
+	return id, false
 }
