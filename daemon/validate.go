@@ -58,7 +58,7 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	}
 	pl, ok := h.plugins.find(class)
 	if !ok {
-		return nil, rest.BadRequest("%s", h.plugins.unknownClass(class))
+		return nil, rest.BadRequest("org.apache.kafka.connect.errors.ConnectException: %s", h.plugins.unknownClass(class))
 	}
 	common := h.commonDef(pl)
 	chain, chainProblems := transforms.ParseChain(config)

@@ -141,10 +141,7 @@ func (r *relay) begin(t *testing.T, w *ConnectWorker) {
 		w.Create(t, name, fileSource(r.text.path, r.topic+"-unused"))
 		rest(t, w, http.MethodPut, connectorPath(name, path), nil, http.StatusAccepted, http.StatusNoContent)
 	}
-	waitFor(t, w, "end of the snapshot", time.Minute, func() bool {
-		code, body, err := w.Call(t.Context(), http.MethodGet, connectorPath(r.prefix, "/offsets"), nil)
-		return err == nil && code == http.StatusOK && strings.Contains(string(body), `"file"`) && !strings.Contains(string(body), `"snapshot"`)
-	})
+	awaitStream(t, w, r.prefix)
 	for i := range takeoverDDL / 4 {
 		r.change(t, fmt.Sprintf("CREATE TABLE many%d (id INT PRIMARY KEY, a VARCHAR(%d) DEFAULT 'x', KEY (a))", i, 10+i))
 		r.change(t, fmt.Sprintf("ALTER TABLE many%d ADD COLUMN b DECIMAL(10,2) NOT NULL DEFAULT 1.5 AFTER id, CHANGE a aa VARCHAR(99)", i))

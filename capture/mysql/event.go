@@ -186,6 +186,7 @@ type queryEvent struct {
 	dbCharset uint16 // collation id of the session's database, 0 if not told
 	database  []byte
 	sql       []byte
+	vars      []byte // see statusVars
 }
 
 // parseQuery reads type 2.
@@ -199,14 +200,15 @@ func parseQuery(body []byte, q *queryEvent) error {
 	if len(p) < varLen+dbLen+1 {
 		return errShortEvent
 	}
-	q.statusVars(p[:varLen])
+	q.vars = p[:varLen]
 	q.database, q.sql = p[varLen:varLen+dbLen], p[varLen+dbLen+1:]
 	return nil
 }
 
-// statusVars picks the session's settings; it stops at the first variable that it does not
-// know, because the length of that is not known either.
-func (q *queryEvent) statusVars(p []byte) {
+// statusVars picks the session's settings out of vars; it stops at the first variable that it
+// does not know, because the length of that is not known either.
+func (q *queryEvent) statusVars() {
+	p := q.vars
 	fixed := map[byte]int{0: 4, 3: 4, 4: 6, 7: 2, 9: 8, 10: 4, 13: 3, 16: 1, 17: 8, 18: 2, 19: 1, 20: 1}
 	for len(p) > 0 {
 		code := p[0]

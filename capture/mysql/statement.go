@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -19,15 +20,16 @@ func (st *stream) query(ctx context.Context, e *event) error {
 	if err := parseQuery(e.body, &q); err != nil {
 		return err
 	}
-	sql := strings.TrimSpace(string(q.sql))
+	text := bytes.TrimSpace(q.sql)
 	switch {
-	case strings.EqualFold(sql, "BEGIN"):
+	case bytes.EqualFold(text, begin):
 		st.begin(q.thread)
 		return nil
-	case strings.EqualFold(sql, "COMMIT"):
+	case bytes.EqualFold(text, commit):
 		st.commit()
 		return nil
 	}
+	sql := string(text)
 	upper := strings.ToUpper(sql[:min(len(sql), 32)])
 	switch {
 	case strings.HasPrefix(upper, "XA "):
@@ -76,6 +78,7 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 
 // define applies a DDL statement: history first, then structures, then events (invariant 5).
 func (st *stream) define(ctx context.Context, q *queryEvent, sql string) error {
+	q.statusVars()
 	res, err := st.parser.Parse(ddl.Statement{SQL: sql, Database: string(q.database), SQLMode: q.sqlMode,
 		DatabaseCharset: st.sv.charsetOf(q.dbCharset), ServerSQLMode: st.sv.sqlModeBits()}, st.tables)
 	if err != nil {
@@ -167,7 +170,8 @@ func schemaSource(b *records.Batch, id identity, c *cursor, ev *ddl.Event) recor
 	var t sourceBlock
 	t.constants(b, id, ev.Database, table)
 	t.transaction(b, c)
-	t.time(c.micros)
+	// Debezium keeps a statement's time in milliseconds only, unlike a row's.
+	t.time(floorDiv(c.micros, 1000) * 1000)
 	if c.snapshot != "" {
 		t[srcSnapshot] = b.AddString("true")
 	}

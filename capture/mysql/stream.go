@@ -67,6 +67,7 @@ type stream struct {
 	lastFrame time.Time
 	nextBeat  time.Time
 	lastEvent time.Time
+	left      time.Time       // when the last read returned
 	warned    map[string]bool // things that are logged once
 }
 
@@ -86,7 +87,11 @@ func (st *stream) read(ctx context.Context) (*records.Frame, error) {
 	if err := st.x.p.wait(0); err != nil { // a deadline of the last call may be left
 		return nil, fail("read binlog", st.c.at(), err)
 	}
+	if !st.left.IsZero() { // while nobody read, nothing could come
+		st.lastEvent = st.lastEvent.Add(time.Since(st.left))
+	}
 	f, err := st.next(ctx)
+	st.left = time.Now()
 	if err == nil {
 		return f, nil
 	}
@@ -185,7 +190,6 @@ func (st *stream) event(ctx context.Context, e *event) (bool, error) {
 	default:
 		return false, fmt.Errorf("unexpected packet 0x%02x in the stream", p[0])
 	}
-	st.lastEvent = time.Now()
 	return true, parseEvent(p[1:], st.strip, e)
 }
 
@@ -206,6 +210,7 @@ func (st *stream) await(ctx context.Context) (bool, error) {
 		}
 		err := st.x.p.peek()
 		if err == nil {
+			st.lastEvent = time.Now()
 			return true, st.x.p.wait(0) // an old deadline would make more() blind
 		}
 		if ctx.Err() != nil {
@@ -234,6 +239,7 @@ func (st *stream) idle() *records.Frame {
 // cut closes a frame at the present place.
 func (st *stream) cut() *records.Frame {
 	now := time.Now()
+	st.lastEvent = now
 	if st.s.heartbeat > 0 && !now.Before(st.nextBeat) {
 		st.em.schemas.AppendHeartbeat(st.em.beside(st.s.topics.Heartbeat()), st.s.topics.Heartbeat(), st.s.prefix, now.UnixMilli())
 		st.nextBeat = now.Add(st.s.heartbeat)

@@ -1,7 +1,7 @@
 package jdbc
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -160,9 +160,11 @@ func (s stamp) fromZone(z *time.Location) stamp {
 	return stamp{t.Unix(), s.nanos}
 }
 
+var errNotZoned = errors.New("text is not an ISO 8601 timestamp with an offset")
+
 // parseZoned reads Debezium's ZonedTimestamp, ISO 8601 with an offset, as an instant.
 func parseZoned(p []byte) (stamp, error) {
-	bad := fmt.Errorf("text is not an ISO 8601 timestamp with an offset")
+	bad := errNotZoned
 	i, neg := 0, false
 	if len(p) > 0 && (p[0] == '-' || p[0] == '+') {
 		neg = p[0] == '-'

@@ -28,9 +28,9 @@ func appendUnscaled(dst, raw []byte) (digits []byte, negative bool) {
 	if raw[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(raw))*8))
 		n.Neg(n)
-		return n.Append(dst, 10), true
+		return append(dst, n.Text(10)...), true
 	}
-	return n.Append(dst, 10), false
+	return append(dst, n.Text(10)...), false // not Append: it would make every caller's buffer escape
 }
 
 // maxScale bounds the zeros that a scale from a schema can make us write.

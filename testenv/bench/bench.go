@@ -91,7 +91,7 @@ func (b *Bench) open(s *Stage) {
 		return err == nil && (groups["bench"].Err == nil || errors.Is(groups["bench"].Err, kerr.GroupIDNotFound))
 	})
 	if b.o.has(Default) || b.o.has(Tuned) {
-		w := testenv.PrivateConnect(s, b.kafka, peerOptions())
+		w := testenv.PrivateConnect(s, b.kafka, testenv.ConnectOptions{Heap: peerHeap, JVM: b.o.PeerJVM, Props: stock})
 		if b.o.has(Default) {
 			b.contenders = append(b.contenders, &contender{Default, w, nil})
 		}
@@ -112,10 +112,8 @@ func (b *Bench) open(s *Stage) {
 // stock undoes what testenv changes for quick tests.
 var stock = map[string]string{"offset.flush.interval.ms": "60000"}
 
-// peerOptions give the worker the heap of Kafka's own start script.
-func peerOptions() testenv.ConnectOptions {
-	return testenv.ConnectOptions{Heap: "2g", Props: stock}
-}
+// peerHeap is what Kafka's own start script gives to Connect.
+const peerHeap = "2g"
 
 // rounds calls f for every contender in turn, round after round; the order rotates. In the
 // rounds that do not count, counts is false.

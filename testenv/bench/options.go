@@ -33,12 +33,14 @@ type Options struct {
 	Rate     int           // RATE: transactions a second
 	Idle     time.Duration // IDLE: how long a worker rests before its memory is read
 	Codec    string        // COMPRESSION: producer compression of all contenders; their own default if empty
+	PeerJVM  []string      // PEER_JVM: further flags for Connect's JVM
 	Write    string        // WRITE: a Markdown file whose marked sections are replaced
 }
 
 // FromEnv reads the options.
 func FromEnv() (Options, error) {
 	o := Options{Write: os.Getenv("WRITE"), Codec: os.Getenv("COMPRESSION")}
+	o.PeerJVM = strings.Fields(os.Getenv("PEER_JVM"))
 	var errs []error
 	number := func(key string, fallback, least int) int {
 		s := os.Getenv(key)

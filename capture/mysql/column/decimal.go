@@ -1,6 +1,7 @@
 package column
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"strconv"
 	"unsafe"
@@ -120,6 +121,16 @@ func (d *decimal) parse(s []byte) bool {
 // appendUnscaled appends the shortest big-endian two's complement form, as Java's
 // BigInteger.toByteArray and Connect's Decimal have it.
 func (d *decimal) appendUnscaled(dst []byte) []byte {
+	if d.n <= 1 && d.w[0] < 1<<63 {
+		v := int64(d.w[0])
+		if d.neg {
+			v = -v
+		}
+		n := bits.Len64(uint64(v^v>>63))/8 + 1
+		var buf [8]byte
+		binary.BigEndian.PutUint64(buf[:], uint64(v))
+		return append(dst, buf[8-n:]...)
+	}
 	w := d.w
 	if d.neg {
 		carry := uint64(1)

@@ -21,6 +21,7 @@ const usage = `usage: go run ./testenv/cmd/bench     (or: make bench), steered b
   RATE=50         transactions a second                  SECONDS=30    for how long
   IDLE=15         seconds of rest before memory is read
   COMPRESSION=none|lz4|...   the same producer compression for all, not each one's default
+  PEER_JVM=...    further flags for Connect's JVM
   WRITE=docs/benchmarks.md   replace the figures in this file
 `
 
