@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (b *Bench) open(s *Stage) {
 		return err == nil && (groups["bench"].Err == nil || errors.Is(groups["bench"].Err, kerr.GroupIDNotFound))
 	})
 	if b.o.has(Default) || b.o.has(Tuned) {
-		w := testenv.PrivateConnect(s, b.kafka, testenv.ConnectOptions{Heap: peerHeap, JVM: b.o.PeerJVM, Props: stock})
+		w := testenv.PrivateConnect(s, b.kafka, testenv.ConnectOptions{Heap: peerHeap, JVM: slices.Concat(peerJVM, b.o.PeerJVM), Props: stock})
 		if b.o.has(Default) {
 			b.contenders = append(b.contenders, &contender{Default, w, nil})
 		}
@@ -112,8 +113,10 @@ func (b *Bench) open(s *Stage) {
 // stock undoes what testenv changes for quick tests.
 var stock = map[string]string{"offset.flush.interval.ms": "60000"}
 
-// peerHeap is what Kafka's own start script gives to Connect.
+// What Kafka's own start script gives to Connect, over testenv's flags for quick tests.
 const peerHeap = "2g"
+
+var peerJVM = []string{"-Xms256m", "-XX:-UseSerialGC", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"}
 
 // rounds calls f for every contender in turn, round after round; the order rotates. In the
 // rounds that do not count, counts is false.
