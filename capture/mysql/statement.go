@@ -51,8 +51,8 @@ func (st *stream) query(ctx context.Context, e *event) error {
 		st.commit()
 		return nil
 	}
-	if strings.HasSuffix(strings.ToUpper(sql), "START TRANSACTION") {
-		st.c.keepHere() // CREATE TABLE ... SELECT: its rows and an XID follow
+	if !st.c.inTx && strings.HasSuffix(strings.ToUpper(sql), "START TRANSACTION") {
+		st.c.keepHere() // CREATE TABLE ... SELECT: its rows and an XID follow; servers before 9 log no BEGIN
 	}
 	if err := st.define(ctx, &q, sql); err != nil {
 		return err
