@@ -23,7 +23,7 @@ const (
 	DefaultFlushInterval   = 60 * time.Second // offset.flush.interval.ms
 	DefaultFlushTimeout    = 5 * time.Second  // offset.flush.timeout.ms
 	DefaultShutdownTimeout = 5 * time.Second  // task.shutdown.graceful.timeout.ms
-	DefaultBudgetBytes     = 32 << 20
+	DefaultBudgetBytes     = 16 << 20
 )
 
 // Options says how a System runs its tasks. The zero value works.

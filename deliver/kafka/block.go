@@ -16,14 +16,26 @@ const recordCost = 256
 // Blocks beyond this size are not pooled.
 const maxPooledBlock = 4 << 20
 
-// block holds the encoded records of one batch until all of them are acknowledged.
+// blockBytes is where a block ends and the batch goes on in another: with inline schemas a
+// batch grows tenfold in encoding, and blocks that the pool takes back keep their pages.
+const blockBytes = 1 << 20
+
+// delivery is one batch on its way, in one or more blocks.
+type delivery struct {
+	done deliver.Done
+	left atomic.Int64 // blocks that are not finished, and one for Write
+	err  atomic.Pointer[deliver.Error]
+	gone bool // Write has failed: Done is not called. Written before Write's share of left is returned
+}
+
+// block holds encoded records of one batch until all of them are acknowledged.
 type block struct {
 	sink  *Sink
 	arena []byte
 	spans []span
 	recs  []kgo.Record
 
-	done    deliver.Done
+	of      *delivery
 	cost    int64
 	left    atomic.Int64
 	err     atomic.Pointer[deliver.Error]
@@ -52,7 +64,7 @@ func (bl *block) reset() bool {
 	clear(bl.spans)
 	clear(bl.recs)
 	bl.arena, bl.spans, bl.recs = bl.arena[:0], bl.spans[:0], bl.recs[:0]
-	bl.done, bl.cost = nil, 0
+	bl.of, bl.cost = nil, 0
 	bl.err.Store(nil)
 	return cap(bl.arena) <= maxPooledBlock
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // DefaultBufferBytes bounds the encoded bytes that wait for the broker, as Java's buffer.memory does.
-const DefaultBufferBytes = 32 << 20
+const DefaultBufferBytes = 16 << 20
 
 // Config is what a Sink needs. NewKey, NewValue and NewHeader are called once per lane.
 type Config struct {

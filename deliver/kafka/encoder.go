@@ -40,32 +40,34 @@ func (s *Sink) encoder(lane string) *encoder {
 	return e
 }
 
-// encode fills the block with the batch's records.
-func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch) error {
+// encode fills the block with the batch's records from the given one on, and returns the first
+// that has no place in it.
+func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch, from int) (next int, err error) {
 	e := s.encoder(b.Origin.Table)
-	if need := len(b.Arena) + len(b.Arena)/2; cap(bl.arena) < need && need <= maxPooledBlock {
+	if need := min(len(b.Arena)+len(b.Arena)/2, blockBytes+blockBytes/8); cap(bl.arena) < need {
 		bl.arena = make([]byte, 0, need)
 	}
 	topic := uint16(0)
 	ready := false
 	var headers []kgo.RecordHeader
 	headerOff, headerN := uint32(0), uint32(0)
-	for i := range b.Records {
+	i := from
+	for ; i < len(b.Records) && len(bl.arena) < blockBytes; i++ {
 		r := &b.Records[i]
 		if !ready || r.Topic != topic {
 			if err := s.topics.ensure(ctx, b.Topics[r.Topic]); err != nil {
-				return err
+				return i, err
 			}
 			topic, ready = r.Topic, true
 		}
 		if r.Timestamp < 0 && r.Timestamp != records.NoTimestamp {
-			return deliver.Errorf("write record", "topic "+b.Topics[topic], "", "Invalid record timestamp %d", r.Timestamp)
+			return i, deliver.Errorf("write record", "topic "+b.Topics[topic], "", "Invalid record timestamp %d", r.Timestamp)
 		}
 		start := len(bl.arena)
 		arena, nullKey, err := e.key.Append(bl.arena, b, b.Schemas[r.KeySchema], r.Key)
 		if err != nil {
 			if err := s.refused(KeyConverter, b.Topics[topic], i, err); err != nil {
-				return err
+				return i, err
 			}
 			continue
 		}
@@ -73,7 +75,7 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch) error {
 		arena, nullValue, err := e.value.Append(arena, b, b.Schemas[r.ValueSchema], r.Value)
 		if err != nil {
 			if err := s.refused(ValueConverter, b.Topics[topic], i, err); err != nil {
-				return err
+				return i, err
 			}
 			continue
 		}
@@ -83,7 +85,7 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch) error {
 			if headers, err = e.headers(b, b.RecordHeaders(r)); err != nil {
 				headerN = 0
 				if err := s.refused(HeaderConverter, b.Topics[topic], i, err); err != nil {
-					return err
+					return i, err
 				}
 				continue
 			}
@@ -94,7 +96,7 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch) error {
 			topic: b.Topics[topic], headers: headers, partition: r.Partition, timestamp: r.Timestamp})
 	}
 	bl.seal(time.Now())
-	return nil
+	return i, nil
 }
 
 // refused decides about a record that a converter cannot write (CW-290).

@@ -116,27 +116,39 @@ func (s *Sink) Write(ctx context.Context, b *records.Batch, done deliver.Done) e
 		b.Release()
 		return err
 	}
-	bl := s.blocks.Get().(*block)
-	err := s.encode(ctx, bl, b)
-	b.Release() // everything is in the block now
-	if err != nil {
-		s.discard(bl)
-		return err
-	}
-	bl.done = done
-	bl.cost = min(int64(len(bl.arena))+int64(len(bl.recs))*recordCost, s.size)
-	if err := s.budget.Acquire(ctx, bl.cost); err != nil {
-		s.discard(bl)
-		return context.Cause(ctx)
-	}
+	defer b.Release()
 	if !s.begin() {
-		s.budget.Release(bl.cost)
-		s.discard(bl)
 		return errClosed()
 	}
-	s.m.buffered.Add(float64(bl.cost))
-	bl.produce(s.cl, s.life)
-	return nil
+	d := &delivery{done: done}
+	d.left.Store(1)
+	for next := 0; ; {
+		bl := s.blocks.Get().(*block)
+		var err error
+		if next, err = s.encode(ctx, bl, b, next); err == nil {
+			bl.cost = min(int64(len(bl.arena))+int64(len(bl.recs))*recordCost, s.size)
+			if s.budget.Acquire(ctx, bl.cost) != nil {
+				err = context.Cause(ctx)
+			}
+		}
+		if err != nil {
+			s.discard(bl)
+			d.gone = true
+			s.returned(d)
+			return err
+		}
+		s.m.buffered.Add(float64(bl.cost))
+		d.left.Add(1)
+		bl.of = d
+		bl.produce(s.cl, s.life)
+		if next == len(b.Records) {
+			// Done is never called from within Write.
+			if d.left.Add(-1) == 0 {
+				go s.completed(d)
+			}
+			return nil
+		}
+	}
 }
 
 // begin counts a batch in; false after Close.
@@ -152,18 +164,15 @@ func (s *Sink) begin() bool {
 
 // finished is called once per block when its last record is done.
 func (s *Sink) finished(bl *block) {
-	err := bl.err.Load()
-	var out error
+	err, d, cost := bl.err.Load(), bl.of, bl.cost
 	if err != nil {
-		out = err
+		d.err.CompareAndSwap(nil, err)
 		s.failure.CompareAndSwap(nil, err)
 		s.m.failed.Inc()
 	} else {
-		s.m.batches.Inc()
 		s.m.records.Add(float64(len(bl.recs)))
 		s.m.bytes.Add(float64(len(bl.arena)))
 	}
-	done, cost := bl.done, bl.cost
 	s.m.buffered.Sub(float64(cost))
 	if err == nil {
 		s.discard(bl)
@@ -171,7 +180,25 @@ func (s *Sink) finished(bl *block) {
 	// A block with an error is left to the collector: a request that holds a piece of it may
 	// still be on its way to the socket.
 	s.budget.Release(cost)
-	done(out)
+	s.returned(d)
+}
+
+// returned gives back a share of a delivery; the last one completes it.
+func (s *Sink) returned(d *delivery) {
+	if d.left.Add(-1) == 0 {
+		s.completed(d)
+	}
+}
+
+func (s *Sink) completed(d *delivery) {
+	if err := d.err.Load(); d.gone {
+		// Write has told.
+	} else if err != nil {
+		d.done(err)
+	} else {
+		s.m.batches.Inc()
+		d.done(nil)
+	}
 	s.mu.Lock()
 	if s.pending--; s.pending == 0 && s.idle != nil {
 		close(s.idle)
