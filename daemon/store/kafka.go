@@ -311,11 +311,23 @@ func (l *KafkaLog) await(ctx context.Context, ends []int64) error {
 // between, the reader applies it in its place and we wait for that.
 func (l *KafkaLog) Append(ctx context.Context, recs ...Record) error {
 	batch := make([]*kgo.Record, len(recs))
+	written := make(chan error, len(recs))
 	for i, r := range recs {
 		batch[i] = &kgo.Record{Topic: l.topic.Name, Key: r.Key, Value: r.Value}
+		l.cl.Produce(ctx, batch[i], func(_ *kgo.Record, err error) { written <- err })
 	}
-	if err := l.cl.ProduceSync(ctx, batch...).FirstErr(); err != nil {
-		return fmt.Errorf("write to internal topic %s: %w", l.topic.Name, err)
+	// A record that was sent once cannot be taken back while its broker is silent, so the
+	// promise alone could outlast ctx. It may then still be written later: whoever reads it
+	// finds the newest record of its key all the same.
+	for range recs {
+		select {
+		case err := <-written:
+			if err != nil {
+				return fmt.Errorf("write to internal topic %s: %w", l.topic.Name, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("write to internal topic %s: no answer from the broker: %w", l.topic.Name, context.Cause(ctx))
+		}
 	}
 	l.mu.Lock()
 	wait := make([]int64, len(l.next))

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
@@ -21,12 +22,18 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func broker(t *testing.T) []kgo.Opt {
 	t.Helper()
+	_, opts := cluster(t)
+	return opts
+}
+
+func cluster(t *testing.T) (*kfake.Cluster, []kgo.Opt) {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
+	return c, []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}
 }
 
 func within(t *testing.T) context.Context {
@@ -278,5 +285,43 @@ func TestKafkaLog_RefusesUnsafeTopics(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+// A broker that takes a record and never answers must not hold up a commit or the end of the worker.
+func TestKafkaLog_AppendEndsWithItsContext(t *testing.T) {
+	c, opts := cluster(t)
+	l := kafkaLog("offsets", 1, opts)
+	if err := l.Open(within(t), func(Record) {}); err != nil {
+		t.Fatal(err)
+	}
+	hold := make(chan struct{})
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { <-hold })
+		return nil, nil, false
+	})
+	t.Cleanup(func() { close(hold) })
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- l.Append(ctx, Record{[]byte("k"), []byte("v")}) }()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "no answer") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Append hangs")
+	}
+	closed := make(chan struct{})
+	go func() {
+		_ = l.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Close hangs")
 	}
 }
