@@ -17,6 +17,8 @@ type Instance struct {
 	Connector, Type, Class, Version string
 	State                           actors.State
 	Tasks                           map[int]actors.State
+	// Records counts by task what went through since it was started.
+	Records map[int]int64
 }
 
 // NewRegistry makes a registry with the series of the Go runtime and the process.
@@ -35,8 +37,8 @@ func Handler(r *prometheus.Registry) http.Handler {
 type worker struct {
 	list func() []Instance
 
-	connectors, tasks, info, connectorStatus *prometheus.Desc
-	byState                                  map[string][2]*prometheus.Desc
+	connectors, tasks, info, connectorStatus, written, sent *prometheus.Desc
+	byState                                                 map[string][2]*prometheus.Desc
 }
 
 // states in which Connect counts the tasks of a connector (CW-384).
@@ -54,6 +56,8 @@ func NewWorker(list func() []Instance) prometheus.Collector {
 		info:       desc("anabranch_connector_info", "Always 1; what a connector is and in which state. Look at /connectors/<name>/status when state is failed.", "connector", "type", "class", "version", "state"),
 		connectorStatus: desc("kafka_connect_connector_status",
 			"Always 1; the state of a task. When status is failed, GET /connectors/<name>/status has the reason.", "connector", "task", "status"),
+		written: desc("kafka_connect_source_task_source_record_write_total", "Records that a source task has written to Kafka since it was started.", "connector", "task"),
+		sent:    desc("kafka_connect_sink_task_sink_record_send_total", "Records that a sink task has handed to its target since it was started.", "connector", "task"),
 		byState: map[string][2]*prometheus.Desc{},
 	}
 	for _, s := range append([]string{"total"}, states...) {
@@ -75,6 +79,8 @@ func (w *worker) Describe(ch chan<- *prometheus.Desc) {
 	ch <- w.tasks
 	ch <- w.info
 	ch <- w.connectorStatus
+	ch <- w.written
+	ch <- w.sent
 	for _, d := range w.byState {
 		ch <- d[0]
 		ch <- d[1]
@@ -95,6 +101,13 @@ func (w *worker) Collect(ch chan<- prometheus.Metric) {
 			word := strings.ToLower(string(state))
 			counts[word]++
 			gauge(w.connectorStatus, 1, c.Connector, strconv.Itoa(id), word)
+		}
+		for id, n := range c.Records {
+			d := w.written
+			if c.Type == "sink" {
+				d = w.sent
+			}
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), c.Connector, strconv.Itoa(id))
 		}
 		for s, d := range w.byState {
 			gauge(d[0], float64(counts[s]), c.Connector)

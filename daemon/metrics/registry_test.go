@@ -12,7 +12,7 @@ func TestWorker_NamesAreThoseInTheField(t *testing.T) {
 	r := NewRegistry()
 	r.MustRegister(NewWorker(func() []Instance {
 		return []Instance{{Connector: "c", Type: "source", Class: "X", Version: "1", State: actors.Running,
-			Tasks: map[int]actors.State{0: actors.Running, 1: actors.Failed}}}
+			Tasks: map[int]actors.State{0: actors.Running, 1: actors.Failed}, Records: map[int]int64{0: 7}}}
 	}))
 	w := httptest.NewRecorder()
 	Handler(r).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -21,6 +21,7 @@ func TestWorker_NamesAreThoseInTheField(t *testing.T) {
 		`kafka_connect_connector_status{connector="c",status="running",task="0"} 1`,
 		`kafka_connect_connect_worker_connector_failed_task_count{connector="c"} 1`,
 		`kafka_connect_worker_connector_failed_task_count{connector="c"} 1`,
+		`kafka_connect_source_task_source_record_write_total{connector="c",task="0"} 7`,
 		`kafka_connect_worker_connector_total_task_count{connector="c"} 2`,
 	} {
 		if !strings.Contains(w.Body.String(), want+"\n") {
