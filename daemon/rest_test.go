@@ -401,7 +401,7 @@ func TestREST_HeadersAreConnects(t *testing.T) {
 func TestREST_ValidateShowsEveryKey(t *testing.T) {
 	b := newBench(t)
 	got := b.must(t, "PUT", "/connector-plugins/FileStreamSource/config/validate",
-		`{"connector.class":"FileStreamSource","name":"x","tasks.max":"0","bogus":"1","transforms":"r","transforms.r.type":"RegexRouter","transforms.r.regex":"a"}`, 200)
+		`{"connector.class":"FileStreamSource","name":"x","tasks.max":"0","bogus":"1","value.converter.schemas.enable":"false","transforms":"r","transforms.r.type":"RegexRouter","transforms.r.regex":"a"}`, 200)
 	for _, want := range []string{
 		`{"name":"FileStreamSource","error_count":3,"groups":["Common","Transforms","Predicates","Error Handling","Topic Creation","Exactly Once Support","offsets.topic","Transforms: r","Warnings"],"configs":[{"definition":{"name":"name","type":"STRING","required":true,"default_value":null,"importance":"HIGH",`,
 		`"group":"Common","order_in_group":1,"width":"MEDIUM","display_name":"Connector name","dependents":[]},"value":{"name":"name","value":"x","recommended_values":[],"errors":[],"visible":true}}`,
@@ -410,6 +410,7 @@ func TestREST_ValidateShowsEveryKey(t *testing.T) {
 		`"value":{"name":"transforms.r.regex","value":"a",`,
 		`"value":{"name":"transforms.r.replacement","value":null,"recommended_values":[],"errors":["Missing required configuration \"transforms.r.replacement\" which has no default value."]`,
 		`"documentation":"unknown configuration bogus is not used; check the spelling"`,
+		`"documentation":"configuration value.converter.schemas.enable has no effect: without value.converter in the connector, the worker's converter and the worker's settings of it are used"`,
 		`"value":{"name":"batch.size","value":"2000",`,
 		`"group":null,"order_in_group":-1,"width":"NONE","display_name":"batch.size"`,
 		`"value":{"name":"key.converter","value":"org.apache.kafka.connect.json.JsonConverter"`,

@@ -168,6 +168,12 @@ func (h *herder) checkConverters(v *verdict, config map[string]string) {
 	for _, key := range []string{configs.HeaderConverterKey, configs.KeyConverterKey, configs.ValueConverterKey} {
 		class, own := config[key]
 		if !own {
+			for _, k := range sortedKeys(only(config, key+".")) {
+				if !strings.HasSuffix(k, ".plugin.version") {
+					v.warnings = append(v.warnings, configs.Problem{Key: k, Message: fmt.Sprintf(
+						"configuration %s has no effect: without %s in the connector, the worker's converter and the worker's settings of it are used", k, key)})
+				}
+			}
 			continue
 		}
 		def := converters.Definition(class)
