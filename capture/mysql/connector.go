@@ -139,6 +139,7 @@ func (src *Source) ddlOptions() ddl.Options {
 		ServerVersion: src.sv.number, ServerCharset: src.sv.charset, ServerCollation: src.sv.collation, LowerCaseTableNames: src.sv.lowerCase,
 		Captured: f.Table, CapturedDatabase: f.Database, IncludeComments: s.comments,
 		StoreOnlyCapturedTables: s.filters.StoreOnlyCapturedTables, StoreOnlyCapturedDatabases: s.filters.StoreOnlyCapturedDatabases,
+		Filter: s.ddlFilter,
 	}
 	return o
 }
@@ -309,16 +310,18 @@ func (src *Source) SnapshotProgress() capture.Snapshot {
 	return capture.Snapshot{SecondsLeft: -1}
 }
 
-// Close frees everything.
+// Close frees everything; a second call does nothing.
 func (src *Source) Close() error {
 	if src.em != nil {
 		src.em.drop()
 	}
 	if src.snap != nil {
 		src.snap.close()
+		src.snap = nil
 	}
 	if src.stream != nil {
 		src.stream.close()
+		src.stream = nil
 	}
 	_ = src.x.close() // whether the server heard us does not matter any more
 	src.x = nil

@@ -91,13 +91,8 @@ func (p *payload) next(e *event) (bool, error) {
 	if size < eventHeaderBytes || size > maxEventBytes {
 		return false, fmt.Errorf("unpack transaction: %w", errShortEvent)
 	}
-	if cap(p.buf) < size || cap(p.buf) > maxKeptBytes && size < maxKeptBytes {
-		bigger := make([]byte, size+size/4)
-		copy(bigger, head)
-		p.buf = bigger
-	}
-	whole := p.buf[:size]
-	if _, err := io.ReadFull(p.from, whole[eventHeaderBytes:]); err != nil {
+	whole, err := p.body(size)
+	if err != nil {
 		return false, fmt.Errorf("unpack transaction: %w", err)
 	}
 	if err := parseEvent(whole, 0, e); err != nil {
@@ -105,6 +100,28 @@ func (p *payload) next(e *event) (bool, error) {
 	}
 	e.inner = true
 	return true, nil
+}
+
+// body reads the rest of an event of size bytes behind its header. Memory grows with the bytes
+// that are really there, not with what the header says.
+func (p *payload) body(size int) ([]byte, error) {
+	if cap(p.buf) > maxKeptBytes && size < maxKeptBytes {
+		p.buf = append(make([]byte, 0, maxKeptBytes), p.buf[:eventHeaderBytes]...)
+	}
+	have := eventHeaderBytes
+	for have < size {
+		if have == cap(p.buf) {
+			bigger := make([]byte, min(size, 2*cap(p.buf)))
+			copy(bigger, p.buf[:have])
+			p.buf = bigger
+		}
+		part := p.buf[have:min(size, cap(p.buf))]
+		if _, err := io.ReadFull(p.from, part); err != nil {
+			return nil, err
+		}
+		have += len(part)
+	}
+	return p.buf[:size], nil
 }
 
 func (p *payload) close() {

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -265,41 +266,54 @@ func javaOrder(d records.Doc) {
 // partition is the source partition (DM-112).
 func (s *settings) partition() records.Doc { return records.Doc{{Key: offServer, Value: s.prefix}} }
 
-// gtidSource answers which GTID sources are read (DM-109): UUIDs as they are, anything else as
-// a pattern.
+// gtidSources is gtid.source.includes or .excludes: UUIDs as they are, anything else a pattern.
+type gtidSources struct {
+	exact    []string
+	patterns []*javaregex.Regex
+}
+
+func parseGTIDSources(list string) (*gtidSources, error) {
+	g := &gtidSources{}
+	for _, p := range strings.Split(list, ",") {
+		p = strings.TrimSpace(p)
+		switch {
+		case p == "":
+		case len(p) == 36 && strings.Count(p, "-") == 4:
+			g.exact = append(g.exact, strings.ToLower(p))
+		default:
+			re, err := javaregex.Compile(p, true)
+			if err != nil {
+				return nil, err
+			}
+			g.patterns = append(g.patterns, re)
+		}
+	}
+	return g, nil
+}
+
+func (g *gtidSources) match(uuid string) bool {
+	if slices.Contains(g.exact, uuid) {
+		return true
+	}
+	for _, re := range g.patterns {
+		if ok, _ := re.Matches(uuid); ok { // a UUID is too short to time out
+			return true
+		}
+	}
+	return false
+}
+
+// gtidSource answers which GTID sources are read (DM-109).
 func (s *settings) gtidSource() func(gtid.Source) bool {
 	list, want := s.gtidIncludes, true
 	if list == "" {
 		list, want = s.gtidExcludes, false
 	}
-	if list == "" {
+	g, err := parseGTIDSources(list)
+	if err != nil || list == "" { // newSettings has refused lists that cannot be read
 		return func(gtid.Source) bool { return true }
 	}
-	var exact []string
-	var res []*javaregex.Regex
-	for _, p := range strings.Split(list, ",") {
-		p = strings.TrimSpace(p)
-		if len(p) == 36 && strings.Count(p, "-") == 4 {
-			exact = append(exact, strings.ToLower(p))
-			continue
-		}
-		if re, err := javaregex.Compile(p, true); err == nil { // checked by newSettings
-			res = append(res, re)
-		}
-	}
-	return func(src gtid.Source) bool {
-		for _, e := range exact {
-			if e == src.UUID {
-				return want
-			}
-		}
-		for _, re := range res {
-			if ok, _ := re.Matches(src.UUID); ok { // a UUID is too short to time out
-				return want
-			}
-		}
-		return !want
-	}
+	return func(src gtid.Source) bool { return g.match(src.UUID) == want }
 }
 
 // resumeSet is the GTID set to ask the server for (DM-117): what was read of each known source,

@@ -27,6 +27,7 @@ type session struct {
 	p     *packets
 	cells [][]byte
 	out   []byte
+	limit time.Duration // database.query.timeout.ms; it is not for reading the rows of a snapshot
 }
 
 // dial connects and logs in.
@@ -88,7 +89,7 @@ func handshake(ctx context.Context, s *settings, cfg *tls.Config) (*session, err
 		return nil, err
 	}
 	x := &session{c: c, net: c.Conn.Conn}
-	x.p = newPackets(x.net)
+	x.p, x.limit = newPackets(x.net), s.queryTimeout
 	if err := x.net.SetDeadline(time.Time{}); err != nil {
 		_ = c.Close()
 		return nil, err
@@ -165,13 +166,22 @@ func (x *session) command(cmd byte, arg ...[]byte) error {
 // query runs a statement and calls fn for each row. Cells are slices of the read buffer, nil
 // for NULL, valid during the call.
 func (x *session) query(ctx context.Context, sql string, fn func(cells [][]byte) error) error {
-	release := x.guard(ctx)
+	timed := ctx
+	if x.limit > 0 {
+		var cancel context.CancelFunc
+		timed, cancel = context.WithTimeout(ctx, x.limit)
+		defer cancel()
+	}
+	release := x.guard(timed)
 	defer release()
 	err := x.runQuery(sql, fn)
-	if err != nil {
-		if c := cancelled(ctx); c != nil {
-			return c
-		}
+	switch {
+	case err == nil:
+		return nil
+	case cancelled(ctx) != nil:
+		return cancelled(ctx)
+	case timed.Err() != nil:
+		return fmt.Errorf("no answer within database.query.timeout.ms (%s)", x.limit)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package mysql
 import (
 	"crypto/rand"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/capture/relational"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/schemahistory"
+	"github.com/anabranch/anabranch/schemahistory/ddl"
 )
 
 // builtinDatabases belong to the server (table.ignore.builtin, DM-42).
@@ -60,7 +62,7 @@ type settings struct {
 
 	inconsistent    string // inconsistent.schema.handling.mode
 	skipBadDDL      bool
-	ddlFilter       string
+	ddlFilter       []*regexp.Regexp // nil: Debezium's default
 	gtidIncludes    string
 	gtidExcludes    string
 	gtidFilterRows  bool
@@ -99,7 +101,7 @@ func newSettings(v *configs.Values) (*settings, error) {
 		txMetadata: v.Bool("provide.transaction.metadata"), headers: v.Bool("extended.headers.enabled"), query: v.Bool("include.query"),
 		heartbeat: v.Millis("heartbeat.interval.ms"), comments: v.Bool("include.schema.comments"),
 		inconsistent: v.Word("inconsistent.schema.handling.mode"), skipBadDDL: v.Bool(historyPrefix + "skip.unparseable.ddl"),
-		ddlFilter: v.Str(ddlFilterKey), gtidIncludes: text("gtid.source.includes"), gtidExcludes: v.Str("gtid.source.excludes"),
+		gtidIncludes: text("gtid.source.includes"), gtidExcludes: v.Str("gtid.source.excludes"),
 		gtidFilterRows: v.Bool("gtid.source.filter.dml.events"), gtidIgnore: v.Bool("gtid.ignore.on.recovery"),
 		guardrailMax: int(v.Int("guardrail.collections.max")), guardrailAction: v.Word("guardrail.collections.limit.action"),
 		history: newHistorySettings(v),
@@ -134,6 +136,16 @@ func newSettings(v *configs.Values) (*settings, error) {
 	}
 	if s.selectOverrides, err = readOverrides(v); err != nil {
 		return nil, err
+	}
+	if text := v.Str(ddlFilterKey); text != "" {
+		if s.ddlFilter, err = ddl.CompileFilter(text); err != nil {
+			return nil, fmt.Errorf("read %s: %w", ddlFilterKey, err)
+		}
+	}
+	for _, list := range []string{s.gtidIncludes, s.gtidExcludes} {
+		if _, err := parseGTIDSources(list); err != nil {
+			return nil, fmt.Errorf("read gtid.source.includes or gtid.source.excludes: %w", err)
+		}
 	}
 	s.columns = column.Options{
 		Decimal: v.Str("decimal.handling.mode"), TimePrecision: v.Str("time.precision.mode"), BigintUnsigned: v.Str("bigint.unsigned.handling.mode"),
