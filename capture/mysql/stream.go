@@ -58,8 +58,10 @@ type stream struct {
 	micros    int64                  // event time (DM-31)
 	hasMicros bool
 
-	skipEvents int64 // after a restart in mid-transaction: events to pass over from BEGIN on
-	skipFirst  int64 // and rows of the next rows event
+	skipEvents int64  // after a restart in mid-transaction: events to pass over from BEGIN on
+	skipFirst  int64  // and rows of the next rows event
+	skipFile   string // where that transaction begins
+	skipPos    int64
 	skipping   bool
 	inXA       bool
 
@@ -371,9 +373,22 @@ func (st *stream) begin(thread uint32) {
 	if st.s.txMetadata && st.c.tx.begin(st.c.transactionID()) {
 		st.em.sideTransaction("BEGIN", st.c, st.micros)
 	}
-	if st.skipEvents != 0 {
-		st.skipping = true
+	st.resumeInside()
+}
+
+// resumeInside begins to pass over what was sent of this transaction before a restart. It must
+// be the one that the offset means: after a fail-over, or when older transactions of another
+// source come first, it is not, and then everything is sent again rather than too little.
+func (st *stream) resumeInside() {
+	if st.skipEvents == 0 && st.skipFirst == 0 {
+		return
 	}
+	if st.c.file != st.skipFile || st.c.pos != st.skipPos {
+		st.log.Info("the transaction that was read in part is somewhere else now; it is sent again as a whole", "stored", fmt.Sprintf("%s:%d", st.skipFile, st.skipPos), "position", st.c.at())
+		st.skipEvents, st.skipFirst = 0, 0
+		return
+	}
+	st.skipping = st.skipEvents != 0
 }
 
 // commit ends a transaction.
@@ -419,7 +434,7 @@ func newStream(ctx context.Context, src *Source) (*stream, error) {
 	if c.tx == nil {
 		c.tx = &txContext{}
 	}
-	st.skipEvents, st.skipFirst = c.event, c.rowsDone
+	st.skipEvents, st.skipFirst, st.skipFile, st.skipPos = c.event, c.rowsDone, c.file, c.pos
 	keep := s.gtidSource()
 	if s.gtidFilterRows && (s.gtidIncludes != "" || s.gtidExcludes != "") {
 		st.keepGTID = func(uuid string) bool { return keep(gtid.Source{UUID: uuid}) }

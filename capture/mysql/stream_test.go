@@ -178,17 +178,23 @@ func TestStream_RestartInMidTransaction(t *testing.T) {
 	for name, c := range map[string]struct {
 		event, row int64
 		want       string
+		elsewhere  bool
 	}{
-		"nothing sent":        {0, 0, "1,2,3,4,5,6,7,"},
-		"one row sent":        {2, 1, "2,3,4,5,6,7,"},
-		"one event sent":      {3, 0, "4,5,6,7,"},
-		"one and a half sent": {3, 2, "6,7,"},
-		"all rows sent":       {3, 3, "7,"},
-		"all events sent":     {4, 0, "7,"},
+		"another transaction": {3, 2, "1,2,3,4,5,6,7,", true},
+		"nothing sent":        {0, 0, "1,2,3,4,5,6,7,", false},
+		"one row sent":        {2, 1, "2,3,4,5,6,7,", false},
+		"one event sent":      {3, 0, "4,5,6,7,", false},
+		"one and a half sent": {3, 2, "6,7,", false},
+		"all rows sent":       {3, 3, "7,", false},
+		"all events sent":     {4, 0, "7,", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t, nil)
 			l.st.skipEvents, l.st.skipFirst = c.event, c.row
+			l.st.skipFile, l.st.skipPos = "mysql-bin.000001", int64(l.pos)+eventHeaderBytes+gtidFixedBytes
+			if c.elsewhere {
+				l.st.skipPos++
+			}
 			transaction(l)
 			l.event(evXID, make([]byte, 8))
 			l.gtid()
