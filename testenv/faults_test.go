@@ -136,7 +136,7 @@ func purged(t *testing.T, p *pipeline) {
 	t.Logf("%s", strings.SplitN(text, "\n", 2)[0])
 
 	reconfigure(t, p.w, p.source, p.config, map[string]string{"snapshot.mode": "when_needed"})
-	p.w.WaitRunning(t, p.source)
+	recovers(t, p.w, p.source)
 	p.settle(t)
 	// Versions in the hole are gone, and rows that were deleted in it stay in the sink; what is
 	// there now must have come.

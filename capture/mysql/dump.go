@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
+	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/schemahistory/gtid"
 )
 
@@ -35,7 +37,13 @@ func openDump(ctx context.Context, s *settings, set *gtid.Set, file string, pos 
 		if c := cancelled(ctx); c != nil {
 			return nil, 0, c
 		}
-		return nil, 0, fail("start reading binlog of", s.address(), err)
+		e := fail("start reading binlog of", s.address(), err)
+		var ce *capture.Error
+		if serverCode(err) == errAccessDenied && errors.As(e, &ce) {
+			// The login went well: the server says the same of a replica without the privilege.
+			ce.Hint = "grant REPLICATION SLAVE to the user"
+		}
+		return nil, 0, e
 	}
 	return x, strip, nil
 }
