@@ -10,7 +10,7 @@ import (
 
 const (
 	gcPercent     = 400       // batches die young: collecting less often is half of the speed
-	leastLimit    = 128 << 20 // soft limit of the heap and everything else
+	leastLimit    = 96 << 20 // soft limit of the heap and everything else
 	limitOverLive = 2
 	memoryCheck   = 5 * time.Second
 	// idleBytes is what a worker allocates at most between two checks when nothing flows.

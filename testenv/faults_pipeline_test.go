@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // pipeline is MySQL -> Kafka -> PostgreSQL on servers of its own, which tests may break.
@@ -95,7 +97,23 @@ func (p *pipeline) work(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { p.load.run(ctx) })
+	wg.Go(func() {
+		// Steady rather than fast: what counts is the outage, and every row is judged.
+		pace := time.NewTicker(10 * time.Millisecond)
+		defer pace.Stop()
+		for i := 1; p.load.err == nil; i++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pace.C:
+			}
+			if i%60 == 0 {
+				p.load.err = p.load.alter()
+			} else {
+				p.load.err = p.load.transaction()
+			}
+		}
+	})
 	p.stopLoad = func() {
 		cancel()
 		wg.Wait()
@@ -149,13 +167,28 @@ func (p *pipeline) settle(t *testing.T) {
 	})
 	p.load.want = append(p.load.want, Version{Key: strconv.Itoa(id), Version: "1"})
 	waitFor(t, p.w, "the last row in the topic", 60*time.Second, func() bool {
-		recs := p.k.ReadAll(t, p.topic)
-		return len(recs) > 0 && strings.Contains(string(recs[len(recs)-1].Value), fmt.Sprintf(`"id":%d`, id))
+		return strings.Contains(lastValue(t, p.k, p.topic), fmt.Sprintf(`"id":%d`, id))
 	})
 	waitFor(t, p.w, "the last row in the sink", 60*time.Second, func() bool {
 		var n int
 		return p.target.QueryRowContext(t.Context(), "SELECT count(*) FROM items WHERE id = $1", id).Scan(&n) == nil && n == 1
 	})
+}
+
+// lastValue is the value of the last record of a topic with one partition, "" while none can be had.
+func lastValue(t *testing.T, k *KafkaServer, topic string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap()),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtEnd().Relative(-1)}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	last := ""
+	c.PollFetches(ctx).EachRecord(func(r *kgo.Record) { last = string(r.Value) })
+	return last
 }
 
 // judge settles and compares: source with topic by the validators, source with sink row by row.

@@ -117,7 +117,7 @@ func (e *emitter) point(p *tablePlan, c *cursor) {
 		p.serial = e.serial
 		p.src.transaction(b, c)
 		p.src.time(c.micros)
-		if e.s.txMetadata && c.tx.id != "" {
+		if e.s.txMetadata && c.tx.open() {
 			p.txID = b.AddString(c.tx.id)
 		}
 		if ms := floorDiv(c.micros, 1000); ms > e.newest {
@@ -153,7 +153,7 @@ func (p *tablePlan) add(key, value records.Value, hdrOff, hdrN uint32) {
 
 // transaction counts a row and makes its transaction block (DM-13).
 func (e *emitter) transaction(p *tablePlan, c *cursor) records.Value {
-	if !e.s.txMetadata || c.tx.id == "" {
+	if !e.s.txMetadata || !c.tx.open() {
 		return records.Null
 	}
 	n := c.tx.event(p.name)

@@ -202,10 +202,12 @@ func (sn *snapshot) readStructures(ctx context.Context, ids []tid, first bool) (
 				texts = append(texts, text{database: db, sql: sql})
 			}
 		}
-		for _, id := range ids {
-			if id.Database != db {
-				continue
-			}
+		tables := slices.DeleteFunc(slices.Clone(ids), func(id tid) bool { return id.Database != db })
+		if sn.s.lockingMode == "none" {
+			// Without locks Debezium collects the texts in a HashMap.
+			tables = hashOrder(tables)
+		}
+		for _, id := range tables {
 			rows, err := sn.x.table(ctx, "SHOW CREATE TABLE "+quoteTable(id))
 			if err != nil {
 				if code := serverCode(err); code == errUnknownTable || code != 0 && !sn.src.filters.Table(id) {

@@ -144,6 +144,8 @@ func (st *stream) truncate(ev *ddl.Event) error {
 	st.em.batch(p)
 	st.em.serial++
 	st.em.point(p, st.c)
+	p.src.time(floorDiv(st.c.micros, 1000) * 1000) // as for every statement
+	st.em.serial++                                 // rows have a time of their own again
 	st.em.truncate(p, st.c.row, clockAt(time.Now()))
 	return nil
 }

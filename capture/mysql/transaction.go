@@ -16,6 +16,9 @@ type txContext struct {
 	tables []txCount
 }
 
+// open reports whether a transaction is under way; a snapshot has no context at all.
+func (t *txContext) open() bool { return t != nil && t.id != "" }
+
 type txCount struct {
 	name  string
 	count int64

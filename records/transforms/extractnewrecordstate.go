@@ -30,6 +30,9 @@ type extractNewRecordState struct {
 	replaceNullDefault bool
 
 	plans map[*records.Schema]*extractPlan
+
+	// Headers of the record before, within one batch.
+	lastOff, lastN uint32
 }
 
 // fieldRef is one entry of add.fields or add.headers: a member of the envelope or of one of its structs.
@@ -233,7 +236,13 @@ func (t *extractNewRecordState) Apply(b *records.Batch) error {
 	kept := b.Records[:0]
 	for i := range b.Records {
 		r := &b.Records[i]
+		if i > 0 && b.Origin.Topic == "" && r.Value.IsNull() && r.ValueSchema == 0 {
+			// In a source connector a tombstone shares the headers object of its delete event in
+			// Java, so what was added there is seen here too.
+			r.HeaderOff, r.HeaderN = t.lastOff, t.lastN
+		}
 		keep, err := t.record(b, r)
+		t.lastOff, t.lastN = r.HeaderOff, r.HeaderN
 		if err != nil {
 			return err
 		}

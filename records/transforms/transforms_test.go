@@ -111,7 +111,7 @@ func TestExtractNewRecordState_ByMode(t *testing.T) {
 			"s.shop.t s.t.Value {id=1,name=none,__deleted=true}"}},
 		{"rewrite-with-tombstone", map[string]string{"delete.tombstone.handling.mode": "rewrite-with-tombstone", "replace.null.with.default": "false", "add.headers": "op"}, []string{
 			"s.shop.t s.t.Value {id=1,name=ann,__deleted=false} __op=c", "s.shop.t s.t.Value {id=1,name=null,__deleted=false} __op=u",
-			"s.shop.t s.t.Value {id=1,name=null,__deleted=true} __op=d", "s.shop.t no-schemanull __op=d"}},
+			"s.shop.t s.t.Value {id=1,name=null,__deleted=true} __op=d", "s.shop.t no-schemanull __op=d __op=d"}},
 		{"delete-to-tombstone", map[string]string{"delete.tombstone.handling.mode": "delete-to-tombstone"}, []string{
 			"s.shop.t s.t.Value {id=1,name=ann}", "s.shop.t s.t.Value {id=1,name=null}", "s.shop.t no-schemanull"}},
 		{"add fields", map[string]string{"add.fields": "op,source.ts_ms,db:where,id,nothing", "delete.tombstone.handling.mode": "drop"}, []string{

@@ -100,6 +100,10 @@ func NewTable(t *schemahistory.Table, topic string, o Options, include func(colu
 			p.text = append(p.text, i)
 		}
 	}
+	if len(p.text) == 0 && len(p.columns) > 0 {
+		// Every column is filtered out: the rows are still counted, so something must be selected.
+		p.text = append(p.text, 0)
+	}
 	return p, nil
 }
 

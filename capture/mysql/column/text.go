@@ -20,6 +20,9 @@ func (t *Table) TextRow(b *records.Batch, cells [][]byte) (records.Value, error)
 	off := b.AddVals(t.slots)
 	for n, i := range t.text {
 		pl := &t.columns[i]
+		if pl.slot < 0 {
+			continue // selected only because every column is filtered out
+		}
 		var v records.Value
 		if cells[n] == nil {
 			v = pl.fill.put(b)

@@ -1,0 +1,12 @@
+USE golden_modes2;
+INSERT INTO a (code, amount, big, bin, blb, d, t, dt, ts, y, note) VALUES ('four', 99.999, 9223372036854775808, x'0102', x'ff', '2000-02-29', '00:00:00.001', '2000-02-29 00:00:00.000001', '2000-02-29 00:00:00.001', 2000, 'n4'), ('five', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+UPDATE a SET note = 'changed' WHERE id = 1;
+UPDATE a SET code = 'zwei' WHERE id = 2;
+UPDATE b SET z = 'pp' WHERE x = 1;
+UPDATE b SET x = 3 WHERE x = 2;
+DELETE FROM a WHERE id = 3;
+DELETE FROM b WHERE x = 1;
+TRUNCATE TABLE b;
+INSERT INTO b VALUES (9, 'r', 9);
+ALTER TABLE b ADD COLUMN v INT DEFAULT 4 COMMENT 'vee';
+INSERT INTO b (x) VALUES (10);
