@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	gcPercent     = 400       // batches die young: collecting less often is half of the speed
+	gcPercent     = 400      // batches die young: collecting less often is half of the speed
 	leastLimit    = 96 << 20 // soft limit of the heap and everything else
 	limitOverLive = 2
 	memoryCheck   = 5 * time.Second
