@@ -201,6 +201,7 @@ func TestSink_TasksRaceForOneTable(t *testing.T) {
 
 func TestSink_DatabaseAwayIsRetriable(t *testing.T) {
 	s := sqliteServer(t)
+	s.url += "?busy_timeout=50"
 	r := s.open(t, DebeziumClass, upsertKeys(DebeziumClass, "flush.max.retries", "0")...)
 	m := newMaker("away")
 	r.mustWrite(m.add(keySchema, list{1}, rowV1, list{1, "a"}).next())

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,20 +25,32 @@ type sqliteSession struct {
 }
 
 // sqliteDSN maps jdbc:sqlite: forms to modernc's (SJ-204): a path, :memory:, or a file: URI.
+// The pragmas that the Java driver takes as parameters may be given, and win.
 func sqliteDSN(u jdbcURL) string {
 	path, query, _ := strings.Cut(u.database, "?")
 	if path == "" {
 		path = ":memory:"
 	}
 	q, _ := url.ParseQuery(query) // unknown parameters are the file URI's own
-	pragmas := []string{"busy_timeout(10000)"}
-	if path != ":memory:" && !strings.Contains(query, "mode=memory") {
-		pragmas = append(pragmas, "journal_mode(WAL)")
+	journal := "WAL"
+	if path == ":memory:" || q.Get("mode") == "memory" {
+		journal = "MEMORY"
+	}
+	var pragmas []string
+	for _, p := range [...][2]string{{"busy_timeout", "10000"}, {"journal_mode", journal}, {"synchronous", "FULL"}, {"foreign_keys", "OFF"}} {
+		value := q.Get(p[0])
+		q.Del(p[0])
+		if !plainWord.MatchString(value) {
+			value = p[1]
+		}
+		pragmas = append(pragmas, p[0]+"("+value+")")
 	}
 	q["_pragma"] = pragmas
 	q.Set("_txlock", "immediate")
 	return path + "?" + q.Encode()
 }
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
 func (sqlite) open(ctx context.Context, c *config, _ logger) (session, error) {
 	db, err := sql.Open("sqlite", sqliteDSN(c.url))
