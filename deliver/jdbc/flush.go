@@ -158,7 +158,7 @@ func (w *writer) halve(ctx context.Context, tx transaction, g *group, lo, hi int
 		return 0, 0, errors.Join(err, rerr)
 	}
 	if hi-lo == 1 {
-		return 0, 0, w.blame(&g.rows[lo], sub, err)
+		return 0, 0, w.blame(ctx, tx, &g.rows[lo], sub, err)
 	}
 	mid := lo + (hi-lo)/2
 	n1, m1, err := w.halve(ctx, tx, g, lo, mid)
@@ -170,17 +170,19 @@ func (w *writer) halve(ctx context.Context, tx transaction, g *group, lo, hi int
 }
 
 // blame reports the one row that the database does not take.
-func (w *writer) blame(r *row, g *group, err error) error {
+func (w *writer) blame(ctx context.Context, tx transaction, r *row, g *group, err error) error {
 	if re := (*recordError)(nil); errors.As(err, &re) {
 		return w.reject(re)
 	}
-	text, col, hint := w.dialect.explain(err)
-	e := recordErr(r.b, int(r.rec), hint, "%w", &sanitized{text, err})
-	e.column = col
 	l := g.put
 	if r.remove {
 		l = g.del
 	}
-	e.table = l.table.id.String()
+	text, col, hint := w.dialect.explain(err)
+	if p, ok := tx.(prober); ok && col == "" {
+		col = p.probe(ctx, l, r)
+	}
+	e := recordErr(r.b, int(r.rec), hint, "%w", &sanitized{text, err})
+	e.table, e.column = l.table.id.String(), col
 	return w.reject(e)
 }

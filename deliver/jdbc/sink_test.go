@@ -152,7 +152,7 @@ func TestSink_TooLongTextIsNamedAndNotShown(t *testing.T) {
 			r := s.open(t, ConfluentClass, "insert.mode", "upsert", "pk.mode", "record_key")
 			m := newMaker("long_text")
 			m.add(keySchema, list{1}, rowV1, list{1, "ok"}).add(keySchema, list{2}, rowV1, list{2, "secret text"})
-			err := r.mustFail(m.next(), "topic long_text partition 0 offset 1", "too long")
+			err := r.mustFail(m.next(), "topic long_text partition 0 offset 1", "too long", "column name")
 			if strings.Contains(err.Error(), "secret") {
 				t.Errorf("error shows data: %v", err)
 			}

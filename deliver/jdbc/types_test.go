@@ -187,7 +187,7 @@ func TestTypes_IntoExistingColumns(t *testing.T) {
 	s.want(t, "SELECT a, b, c, d, e, f, g, h, i AT TIME ZONE 'UTC', j, k, l, m::text, n FROM own",
 		`ok|5|10.0.0.1|ten|12.0000|99|{"x": 1}|42|2023-11-14T22:13:20.123Z|abc|true|0.5|2024-02-29|6ec0bd7f-11c0-43da-975e-2a8ad9ebae0b`)
 	r.mustFail(m.add(keySchema, list{2}, row, list{2, "angry", 5, "10.0.0.1", "ten", 12, dec("99"), `{}`, 42, 0, "abc", 1, 0.5, "2024-02-29",
-		"6ec0bd7f-11c0-43da-975e-2a8ad9ebae0b"}).next(), "topic own partition 0 offset 1")
+		"6ec0bd7f-11c0-43da-975e-2a8ad9ebae0b"}).next(), "topic own partition 0 offset 1", "column a")
 }
 
 func TestTypes_ZonesOfDatabaseAndValue(t *testing.T) {
