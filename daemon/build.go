@@ -18,6 +18,8 @@ type buildEnv struct {
 	offsets actors.OffsetStore
 	// useTopic notes an active topic (CW-270); nil when topic.tracking.enable is false.
 	useTopic func(connector string, task int, topic string)
+	// explain tells more about errors of Kafka clients; nil knows nothing more.
+	explain explainer
 }
 
 // taskEnv is what a plugin builds one task from. Its configurations hold resolved secrets.

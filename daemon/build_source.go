@@ -94,6 +94,9 @@ func (t *taskEnv) producer(registerer prometheus.Registerer) (deliver.Sink, erro
 		return nil, err
 	}
 	var sink deliver.Sink = deliverkafka.New(cfg, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+	if t.explain != nil {
+		sink = &explainedSink{sink, t.explain}
+	}
 	if t.useTopic != nil {
 		connector, task, note := t.connector, t.task, t.useTopic
 		sink = watchTopics(sink, false, func(topic string) { note(connector, task, topic) })

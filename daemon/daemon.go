@@ -99,8 +99,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.Listening != nil {
 		o.Listening(listeners[0].Addr().String())
 	}
+	var explain explainer
 	if worker.Mode == configs.Embedded {
-		broker, err := embedded.Start(o.DataDir, portOf(o.BrokerPort, embedded.DefaultPort))
+		broker, err := embedded.Start(o.DataDir, portOf(o.BrokerPort, embedded.DefaultPort), log)
 		if err != nil {
 			closeAll()
 			return err
@@ -110,12 +111,13 @@ func Run(ctx context.Context, o Options) error {
 				log.Error("close embedded broker", keyErr, err)
 			}
 		}()
+		explain = broker.Explain
 		worker.Bootstrap = []string{broker.Addr()}
 		worker.Raw[configs.BootstrapServersKey] = broker.Addr()
 		log.Warn("embedded mode: for trying out, with a broker in this process; delivery is at least once",
 			"data", o.DataDir, "broker", broker.Addr(), "rest", listeners[0].Addr().String())
 	}
-	h, handler, err := assemble(worker, files, levels, log, listeners[0].Addr())
+	h, handler, err := assemble(worker, files, levels, log, listeners[0].Addr(), explain)
 	if err != nil {
 		closeAll()
 		return &ConfigError{err}
@@ -257,13 +259,13 @@ func ownAddress() string {
 }
 
 // assemble makes the rooms; nothing is opened yet.
-func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, log *slog.Logger, bound net.Addr) (*herder, http.Handler, error) {
+func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, log *slog.Logger, bound net.Addr, explain explainer) (*herder, http.Handler, error) {
 	registry := metrics.NewRegistry()
 	k, err := newCluster(w, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	configLog, offsetLog, statusLog, err := logs(w, log)
+	configLog, offsetLog, statusLog, err := logs(w, log, explain)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -278,7 +280,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		statuses: store.NewStatuses(statusLog, workerID(w, bound), generation, log),
 	})
 	h.statuses.VersionOf = h.version
-	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets}
+	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain}
 	if w.TopicTracking {
 		h.env.useTopic = h.statuses.UseTopic
 	}
@@ -299,7 +301,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 }
 
 // logs makes the storage of configurations, offsets and statuses for the worker's mode.
-func logs(w *configs.Worker, log *slog.Logger) (config, offset, status store.Log, err error) {
+func logs(w *configs.Worker, log *slog.Logger, explain explainer) (config, offset, status store.Log, err error) {
 	if w.Mode == configs.Standalone {
 		return &store.MemoryLog{}, store.NewFileLog(w.OffsetFile), &store.MemoryLog{}, nil
 	}
@@ -310,6 +312,9 @@ func logs(w *configs.Worker, log *slog.Logger) (config, offset, status store.Log
 			return nil, nil, nil, err
 		}
 		made[purpose] = store.NewKafkaLog(t, purpose == "configs", opts, log)
+		if explain != nil {
+			made[purpose] = &explainedLog{made[purpose], explain}
+		}
 	}
 	return made["configs"], made["offsets"], made["statuses"], nil
 }

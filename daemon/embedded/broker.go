@@ -3,11 +3,13 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -29,11 +31,12 @@ type Broker struct {
 	cluster *kfake.Cluster
 	lock    *os.File
 	addr    string
+	storage *storage
 }
 
 // Start takes the lock of dir, which is created if missing, and starts a broker over it. A
 // port of 0 picks a free one.
-func Start(dir string, port int) (*Broker, error) {
+func Start(dir string, port int, log *slog.Logger) (*Broker, error) {
 	if err := os.MkdirAll(filepath.Join(dir, segmentsName), 0o755); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
@@ -49,7 +52,9 @@ func Start(dir string, port int) (*Broker, error) {
 	if err := probe.Close(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	disk := &storage{dir: dir, log: log, now: time.Now}
 	c, err := kfake.NewCluster(
+		kfake.WithLogger(disk),
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ClusterID(clusterID),
@@ -60,7 +65,7 @@ func Start(dir string, port int) (*Broker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start embedded broker in %s: %w", dir, err), lock.Close())
 	}
-	return &Broker{cluster: c, lock: lock, addr: c.ListenAddrs()[0]}, nil
+	return &Broker{cluster: c, lock: lock, addr: c.ListenAddrs()[0], storage: disk}, nil
 }
 
 // takeLock locks a file for the life of the process. The kernel lets go of it when the process
@@ -78,17 +83,17 @@ func takeLock(path string) (*os.File, error) {
 		}
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0) // the lock holds without it, on a full disk too
 	}
 	return f, nil
 }
 
 // Addr is the address to connect to.
 func (b *Broker) Addr() string { return b.addr }
+
+// Explain puts an error of a client down to the disk, if that is what it was.
+func (b *Broker) Explain(err error) error { return b.storage.explain(err) }
 
 // Close stops the broker in order and gives the directory back.
 func (b *Broker) Close() error {
