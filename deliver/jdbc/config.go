@@ -2,6 +2,8 @@ package jdbc
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,6 +158,16 @@ func parseConfig(class string, v *configs.Values) (*config, error) {
 	}
 	if c.url, err = parseURL(v.Str(keyURL)); err != nil {
 		return nil, err
+	}
+	if fam == confluent {
+		// SJ-032: any other connection.<x> is the driver's property <x>.
+		def := Definition(class)
+		more := v.Prefixed("connection.")
+		for _, name := range slices.Sorted(maps.Keys(more)) {
+			if _, declared := def.Key("connection." + name); !declared {
+				c.url.params = append(c.url.params, urlParam{name, strings.TrimSpace(more[name])})
+			}
+		}
 	}
 	c.password = v.Secret(keyPassword)
 	zoneKey := keyDBTimezone

@@ -27,6 +27,7 @@ func TestDefinition_Problems(t *testing.T) {
 		{"unknown zone", ConfluentClass, []string{"connection.url", pg, "db.timezone", "Mars"}, []string{"db.timezone"}, "unknown time zone"},
 		{"credentials class", ConfluentClass, []string{"connection.url", pg, "jdbc.credentials.provider.class", "com.x.Y"}, []string{"jdbc.credentials.provider.class"}, "cannot run here"},
 		{"oracle dialect", ConfluentClass, []string{"connection.url", pg, "dialect.name", "OracleDatabaseDialect"}, []string{"dialect.name"}, "not built"},
+		{"dialect of another database", ConfluentClass, []string{"connection.url", pg, "dialect.name", "MySqlDatabaseDialect"}, []string{"dialect.name"}, "another database"},
 		{"negative batch", ConfluentClass, []string{"connection.url", pg, "batch.size", "-1"}, []string{"batch.size"}, "at least 0"},
 		{"placeholder", ConfluentClass, []string{"connection.url", pg, "table.name.format", "${table}"}, []string{"table.name.format"}, "placeholder"},
 		{"upsert without mode", DebeziumClass, []string{"connection.url", pg, "connection.username", "u", "insert.mode", "upsert"}, []string{"insert.mode"}, "primary.key.mode"},
@@ -107,5 +108,16 @@ func TestOpen_TriesAgain(t *testing.T) {
 	err = s.Open(ctx)
 	if err == nil || !deliver.Retriable(err) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestConfig_DriverProperties(t *testing.T) {
+	c, err := parseConfig(ConfluentClass, conf(t, ConfluentClass, "connection.url", "jdbc:postgresql://h/db", "connection.sslmode", "disable", "connection.currentSchema", "dwh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pc, err := pgConfig(c, quiet{})
+	if err != nil || pc.TLSConfig != nil || pc.RuntimeParams["search_path"] != "dwh" {
+		t.Errorf("%+v, %v", pc, err)
 	}
 }

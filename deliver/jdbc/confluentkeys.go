@@ -95,6 +95,12 @@ func confluentChecks(v *configs.Values) []configs.Problem {
 	if v.Word(keyInsertMode) == "update" && pk == pkNone {
 		ps = append(ps, problem(keyInsertMode, "update", "updates need key columns: set pk.mode to record_key, record_value or kafka"))
 	}
+	if name := v.Str(keyDialect); name != "" {
+		scheme := map[string]string{"PostgreSqlDatabaseDialect": "postgresql", "MySqlDatabaseDialect": "mysql", "SqliteDatabaseDialect": "sqlite"}[name]
+		if u, err := parseURL(v.Str(keyURL)); err == nil && u.scheme != scheme && !(scheme == "mysql" && u.scheme == "mariadb") {
+			ps = append(ps, problem(keyDialect, name, "connection.url is of another database: jdbc:"+u.scheme))
+		}
+	}
 	if pk == pkKafka && len(fields) != 0 && len(fields) != 3 {
 		ps = append(ps, problem(keyPKFields, fmt.Sprint(fields), "pk.mode=kafka needs no names or exactly three: for topic, partition and offset"))
 	}

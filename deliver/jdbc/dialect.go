@@ -60,7 +60,7 @@ type dialect interface {
 	appendIdent(dst []byte, name string) []byte
 	// foldTable and foldColumn say what the database makes of an unquoted name.
 	foldTable(name string) string
-	foldColumn(name string) string
+	foldColumn(fam family, name string) string
 	// columnType is the type of a new column (SJ-080 to SJ-089, SJ-170 to SJ-190).
 	columnType(c *config, f *field) (string, error)
 	// defaultLiteral renders a default; ok is false where the type cannot have one.

@@ -3,8 +3,8 @@
 // (envelopes, flattened records and tombstones with Debezium's semantic types, SJ-110 to
 // SJ-194). Databases: PostgreSQL, MySQL and MariaDB, SQLite.
 //
-// The main types: [Sink] owns the queue and the one goroutine that talks to the database;
-// a plan says how records of one topic under one pair of schemas become rows of a table; a
+// The main types: sink owns the connection, runs on deliver.Blocking's goroutine and
+// repeats writes; a writer turns batches into one transaction; a plan says how records of one topic under one pair of schemas become rows of a table; a
 // layout is the list of columns that such rows have; a group collects the rows of one
 // layout, the last one per key; a dialect knows a database's SQL and a session is one
 // connection to it.

@@ -6,14 +6,12 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	written, deleted, truncated, skipped, batches, writes, retries, reconnects, ddl, isolations prometheus.Counter
 	writeSeconds                                                                                prometheus.Histogram
-	queued                                                                                      prometheus.Gauge
-	reg                                                                                         prometheus.Registerer
 	all                                                                                         []prometheus.Collector
 }
 
 // newMetrics registers the metrics; a nil registerer is allowed.
 func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{reg: reg}
+	m := &metrics{}
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "anabranch", Subsystem: "jdbc_sink", Name: name, Help: help})
 		m.all = append(m.all, c)
@@ -32,9 +30,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.writeSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "anabranch", Subsystem: "jdbc_sink",
 		Name: "write_seconds", Help: "Time from taking batches to the commit. When it rises, the database is the bottleneck.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)})
-	m.queued = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "anabranch", Subsystem: "jdbc_sink",
-		Name: "queued_batches", Help: "Batches that wait for the database."})
-	m.all = append(m.all, m.writeSeconds, m.queued)
+	m.all = append(m.all, m.writeSeconds)
 	all := m.all
 	m.all = nil
 	for _, c := range all {
@@ -47,8 +43,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) close() {
+// close takes the series away that this task's metrics are shown under.
+func (m *metrics) close(reg prometheus.Registerer) {
 	for _, c := range m.all {
-		m.reg.Unregister(c)
+		reg.Unregister(c)
 	}
 }

@@ -18,8 +18,13 @@ func (mysqlDialect) appendIdent(dst []byte, name string) []byte { return appendQ
 
 // MySQL keeps the case of table names (the file system decides) and ignores that of columns;
 // Debezium's connector lower-cases the columns that it makes.
-func (mysqlDialect) foldTable(name string) string  { return name }
-func (mysqlDialect) foldColumn(name string) string { return strings.ToLower(name) }
+func (mysqlDialect) foldTable(name string) string { return name }
+func (mysqlDialect) foldColumn(fam family, name string) string {
+	if fam == debezium {
+		return strings.ToLower(name)
+	}
+	return name
+}
 
 func (mysqlDialect) tableFrom(parts []string) (tableID, error) {
 	switch len(parts) {

@@ -2,12 +2,10 @@ package jdbc
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,99 +22,6 @@ type pgSession struct {
 	bufs     []byte
 	params   [][]byte
 	formats  []int16
-}
-
-// pgConfig maps a JDBC URL to a pgconn configuration (SJ-200).
-func pgConfig(c *config, log logger) (*pgconn.Config, error) {
-	var kv strings.Builder
-	set := func(k, v string) {
-		fmt.Fprintf(&kv, "%s='%s' ", k, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v))
-	}
-	var hosts, ports []string
-	for _, h := range c.url.hosts {
-		hosts = append(hosts, strings.Trim(h.host, "[]"))
-		if h.port == "" {
-			h.port = "5432"
-		}
-		ports = append(ports, h.port)
-	}
-	set("host", strings.Join(hosts, ","))
-	set("port", strings.Join(ports, ","))
-	user, password := c.url.user, c.url.password
-	if c.user != "" {
-		user = c.user
-	}
-	if p := c.password.Reveal(); p != "" {
-		password = p
-	}
-	if user != "" {
-		set("user", user)
-	}
-	if password != "" {
-		set("password", password)
-	}
-	db := c.url.database
-	if db == "" {
-		db = user
-	}
-	set("dbname", db)
-	sslmode := ""
-	runtime := map[string]string{"application_name": "anabranch"}
-	var connectTimeout time.Duration
-	for _, p := range c.url.params {
-		switch strings.ToLower(p.name) {
-		case "user", "password":
-		case "sslmode":
-			sslmode = p.value
-		case "ssl":
-			if sslmode == "" && !strings.EqualFold(p.value, "false") {
-				sslmode = "verify-full" // pgjdbc's meaning
-			}
-		case "sslrootcert", "sslcert", "sslkey", "sslpassword", "krbsrvname":
-			set(strings.ToLower(p.name), p.value)
-		case "currentschema":
-			runtime["search_path"] = p.value
-		case "applicationname":
-			runtime["application_name"] = p.value
-		case "options":
-			runtime["options"] = p.value
-		case "targetservertype":
-			mode := map[string]string{"any": "any", "primary": "primary", "master": "primary", "secondary": "standby", "slave": "standby",
-				"prefersecondary": "prefer-standby", "preferslave": "prefer-standby"}[strings.ToLower(p.value)]
-			if mode == "" {
-				mode = "any"
-			}
-			set("target_session_attrs", mode)
-		case "logintimeout", "connecttimeout":
-			if s, err := strconv.Atoi(p.value); err == nil && s > 0 {
-				connectTimeout = time.Duration(s) * time.Second
-			}
-		case "preparethreshold", "rewritebatchedinserts", "stringtype", "preparedstatementcachequeries", "tcpkeepalive",
-			"binarytransfer", "defaultrowfetchsize", "sockettimeout", "adaptivefetch", "loglevel", "loggerlevel":
-			// how the Java driver does its work; no counterpart here
-		default:
-			log.Warn("parameter of connection.url has no effect", "parameter", p.name)
-		}
-	}
-	if sslmode == "" {
-		sslmode = "prefer"
-	}
-	set("sslmode", sslmode)
-	pc, err := pgconn.ParseConfig(kv.String())
-	if err != nil {
-		return nil, fmt.Errorf("connection.url %s: %w", c.url, errors.New("a parameter has no valid value, or a certificate cannot be read"))
-	}
-	for k, v := range runtime {
-		pc.RuntimeParams[k] = v
-	}
-	if connectTimeout == 0 {
-		connectTimeout = 10 * time.Second
-	}
-	pc.ConnectTimeout = connectTimeout
-	if pc.TLSConfig != nil && pc.TLSConfig.MinVersion == 0 {
-		pc.TLSConfig.MinVersion = tls.VersionTLS12
-	}
-	return pc, nil
 }
 
 func (postgres) open(ctx context.Context, c *config, log logger) (session, error) {
@@ -210,127 +115,6 @@ func (s *pgSession) bind(l *layout) error {
 	}
 	l.bound = bound
 	return nil
-}
-
-// pgSource renders "unnest($1::int8[], …) AS s(c0, …)".
-func pgSource(dst []byte, n int, wires []wire) []byte {
-	dst = append(dst, "unnest("...)
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = fmt.Appendf(dst, "$%d::%s[]", i+1, wires[i].array)
-	}
-	dst = append(dst, ") AS s("...)
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = fmt.Appendf(dst, "c%d", i)
-	}
-	return append(dst, ')')
-}
-
-func pgCell(dst []byte, i int, w wire) []byte {
-	if w.cast == "" {
-		return fmt.Appendf(dst, "s.c%d", i)
-	}
-	return fmt.Appendf(dst, "CAST(s.c%d AS %s)", i, w.cast)
-}
-
-func pgColumns(dst []byte, cols []column) []byte {
-	for i := range cols {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = postgres{}.appendIdent(dst, cols[i].column)
-	}
-	return dst
-}
-
-// pgPut renders the statement that inserts, upserts (SJ-095) or updates any number of rows.
-func pgPut(l *layout, wires []wire, mode insertMode) string {
-	if mode == modeUpdate {
-		return pgUpdate(l, wires)
-	}
-	q := []byte("INSERT INTO " + l.table.sql + " (")
-	q = pgColumns(q, l.cols)
-	q = append(q, ')')
-	for i := range l.cols {
-		if l.cols[i].target.identity {
-			q = append(q, " OVERRIDING SYSTEM VALUE"...)
-			break
-		}
-	}
-	q = append(q, " SELECT "...)
-	for i := range l.cols {
-		if i > 0 {
-			q = append(q, ", "...)
-		}
-		q = pgCell(q, i, wires[i])
-	}
-	q = append(q, " FROM "...)
-	q = pgSource(q, len(l.cols), wires)
-	if mode != modeUpsert {
-		return string(q)
-	}
-	q = append(q, " ON CONFLICT ("...)
-	q = pgColumns(q, l.cols[:l.keys])
-	if l.keys == len(l.cols) {
-		return string(append(q, ") DO NOTHING"...))
-	}
-	q = append(q, ") DO UPDATE SET "...)
-	for i := l.keys; i < len(l.cols); i++ {
-		if i > l.keys {
-			q = append(q, ", "...)
-		}
-		q = postgres{}.appendIdent(q, l.cols[i].column)
-		q = append(q, " = EXCLUDED."...)
-		q = postgres{}.appendIdent(q, l.cols[i].column)
-	}
-	return string(q)
-}
-
-// pgKeys renders "t.k = s.c0 AND …".
-func pgKeys(q []byte, l *layout, wires []wire) []byte {
-	for i := range l.cols[:l.keys] {
-		if i > 0 {
-			q = append(q, " AND "...)
-		}
-		q = append(q, "t."...)
-		q = postgres{}.appendIdent(q, l.cols[i].column)
-		q = append(q, " = "...)
-		q = pgCell(q, i, wires[i])
-	}
-	return q
-}
-
-func pgUpdate(l *layout, wires []wire) string {
-	q := []byte("UPDATE " + l.table.sql + " AS t SET ")
-	if l.keys == len(l.cols) { // nothing but keys: nothing changes
-		q = postgres{}.appendIdent(q, l.cols[0].column)
-		q = append(q, " = t."...)
-		q = postgres{}.appendIdent(q, l.cols[0].column)
-	}
-	for i := l.keys; i < len(l.cols); i++ {
-		if i > l.keys {
-			q = append(q, ", "...)
-		}
-		q = postgres{}.appendIdent(q, l.cols[i].column)
-		q = append(q, " = "...)
-		q = pgCell(q, i, wires[i])
-	}
-	q = append(q, " FROM "...)
-	q = pgSource(q, len(l.cols), wires)
-	q = append(q, " WHERE "...)
-	return string(pgKeys(q, l, wires))
-}
-
-func pgDelete(l *layout, wires []wire) string {
-	q := []byte("DELETE FROM " + l.table.sql + " AS t USING ")
-	q = pgSource(q, l.keys, wires)
-	q = append(q, " WHERE "...)
-	return string(pgKeys(q, l, wires))
 }
 
 // pgTx is a transaction that runs as one pipeline: the database works on a statement while we

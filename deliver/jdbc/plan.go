@@ -154,6 +154,9 @@ func (w *writer) keyColumns(p *plan, payload *records.Schema, b *records.Batch, 
 			return fail("", "%s=record_header needs record headers", c.pkKey)
 		}
 	}
+	if len(cols) == 0 && c.pk != pkNone {
+		return fail("", "the record has no key fields for %s=%s", c.pkKey, c.pk)
+	}
 	for i := range cols {
 		if cols[i].kind == kindNone || cols[i].kind == kindArray {
 			return fail("", "key field %s has type %s, which has no column form", cols[i].name, cols[i].schema.Type)
@@ -202,6 +205,13 @@ func (w *writer) putLayout(ctx context.Context, p *plan, t *table, payload *reco
 	if err := w.settle(ctx, l, true); err != nil {
 		return nil, err
 	}
+	l.cols = slices.DeleteFunc(l.cols, func(c column) bool {
+		if c.target.generated && !c.key {
+			w.warnOnce("the table computes the column itself, so its values are not written: "+c.column, p.topic)
+			return true
+		}
+		return false
+	})
 	return w.intern(l)
 }
 

@@ -17,8 +17,8 @@ func (postgres) name() string { return "PostgreSQL" }
 
 func (postgres) appendIdent(dst []byte, name string) []byte { return appendQuoted(dst, name, '"') }
 
-func (postgres) foldTable(name string) string  { return strings.ToLower(name) }
-func (postgres) foldColumn(name string) string { return strings.ToLower(name) }
+func (postgres) foldTable(name string) string            { return strings.ToLower(name) }
+func (postgres) foldColumn(_ family, name string) string { return strings.ToLower(name) }
 
 // appendQuoted writes name between quotes, doubling those inside.
 func appendQuoted(dst []byte, name string, quote byte) []byte {

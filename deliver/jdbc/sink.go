@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/deliver"
 	"github.com/anabranch/anabranch/records"
@@ -19,7 +21,8 @@ type sink struct {
 	dialect dialect
 	log     *slog.Logger
 	metrics *metrics
-	writer  *writer // nil while there is no connection
+	reg     prometheus.Registerer // nil: not registered
+	writer  *writer               // nil while there is no connection
 	subject string
 }
 
@@ -46,7 +49,7 @@ func New(values *configs.Values, class string, env deliver.Env) (deliver.Sink, e
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &sink{config: c, dialect: d, log: log, metrics: newMetrics(env.Metrics), subject: c.url.String()}
+	s := &sink{config: c, dialect: d, log: log, metrics: newMetrics(env.Metrics), reg: env.Metrics, subject: c.url.String()}
 	return deliver.NewBlocking(s, deliver.BlockingOptions{Workers: 1, CoalesceRows: max(coalesceRows, c.batchRows)}), nil
 }
 
@@ -139,7 +142,7 @@ func (s *sink) disconnect() {
 // Close implements deliver.BlockingSink.
 func (s *sink) Close() error {
 	s.disconnect()
-	s.metrics.close()
+	s.metrics.close(s.reg)
 	return nil
 }
 

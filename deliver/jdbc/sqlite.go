@@ -17,8 +17,8 @@ func (sqlite) name() string { return "SQLite" }
 func (sqlite) appendIdent(dst []byte, name string) []byte { return appendQuoted(dst, name, '"') }
 
 // SQLite keeps the case of names and compares them without it.
-func (sqlite) foldTable(name string) string  { return name }
-func (sqlite) foldColumn(name string) string { return name }
+func (sqlite) foldTable(name string) string            { return name }
+func (sqlite) foldColumn(_ family, name string) string { return name }
 
 func (sqlite) tableFrom(parts []string) (tableID, error) {
 	switch len(parts) {

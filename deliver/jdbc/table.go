@@ -126,7 +126,7 @@ func (w *writer) resolve(l *layout) (missing []int) {
 		c := &l.cols[i]
 		name := c.name
 		if !w.config.quoted {
-			name = w.dialect.foldColumn(name)
+			name = w.dialect.foldColumn(w.config.family, name)
 		}
 		tc := l.table.info.find(name)
 		if tc == nil {
@@ -174,7 +174,7 @@ func (w *writer) createTable(l *layout) (string, error) {
 		c := &l.cols[i]
 		c.column = c.name
 		if !w.config.quoted {
-			c.column = w.dialect.foldColumn(c.name)
+			c.column = w.dialect.foldColumn(w.config.family, c.name)
 		}
 		s, err := w.columnSpec(l, c, false)
 		if err != nil {

@@ -76,7 +76,7 @@ func (w *writer) try(ctx context.Context, batches []*records.Batch) error {
 		return nil
 	}
 	err := w.flush(ctx)
-	if err != nil && w.dialect.classify(err) == classRow && ctx.Err() == nil {
+	if err != nil && (w.dialect.classify(err) == classRow || w.bad != nil && isRecordError(err)) && ctx.Err() == nil {
 		w.metrics.isolations.Inc()
 		err = w.isolate(ctx)
 	}
