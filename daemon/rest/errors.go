@@ -14,13 +14,15 @@ import (
 type Error struct {
 	Status  int
 	Message string
+	// bare is an answer of the router, which has no Content-Type (CW-502).
+	bare bool
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // Errorf makes an Error.
 func Errorf(status int, format string, args ...any) *Error {
-	return &Error{status, fmt.Sprintf(format, args...)}
+	return &Error{Status: status, Message: fmt.Sprintf(format, args...)}
 }
 
 // NotFound makes an Error with status 404.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -84,6 +85,11 @@ func (s *Server) handle(pattern string, fn route) {
 		}
 		status, body, err := fn(request{hr.WithContext(ctx), w})
 		if err != nil {
+			var e *Error
+			if errors.As(err, &e) && e.bare {
+				s.bare(w, e.Status)
+				return
+			}
 			status, message := statusOf(err)
 			if status == http.StatusInternalServerError {
 				s.opts.Log.Error("request ended in an error", "method", hr.Method, "path", hr.URL.Path, "err", err)
@@ -225,7 +231,7 @@ func (r request) body() (any, error) {
 		return nil, fmt.Errorf("read request body: %w", err)
 	}
 	if t, _, err := mime.ParseMediaType(ct); len(data) > 0 && (err != nil || t != jsonType) {
-		return nil, &Error{http.StatusUnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
+		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: "HTTP 415 Unsupported Media Type", bare: ct != ""} // CW-502
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil, nil
