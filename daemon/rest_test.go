@@ -227,6 +227,10 @@ func (b *bench) must(t *testing.T, method, path, body string, status int) string
 // The bodies are those of Connect 4.3.1 for the same calls, with the worker id replaced.
 func TestREST_AnswersAsConnectDoes(t *testing.T) {
 	b := newBench(t)
+	waitFor(t, "the end of the start", func() bool {
+		resp, _ := b.ask(t, "GET", "/health", "-", "")
+		return resp.StatusCode == 200
+	})
 	for _, c := range []struct {
 		method, path, contentType, body string
 		status                          int
