@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/deliver"
@@ -12,18 +11,17 @@ import (
 	"github.com/anabranch/anabranch/records/converters"
 )
 
+// sink is used by one worker of deliver.Blocking: lanes write to one file, one after the other.
 type sink struct {
 	path string
 	env  deliver.Env
-
-	mu   sync.Mutex // guards the fields below: lanes write to one file
 	file *os.File
 	text converters.Converter
 	blob converters.Converter
 	buf  []byte
 }
 
-var _ deliver.Sink = (*sink)(nil)
+var _ deliver.BlockingSink = (*sink)(nil)
 
 // New makes a sink from validated values.
 func New(v *configs.Values, env deliver.Env) (deliver.Sink, error) {
@@ -35,7 +33,7 @@ func New(v *configs.Values, env deliver.Env) (deliver.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sink{path: v.Str(FileKey), env: env, text: text(), blob: blob()}, nil
+	return deliver.NewBlocking(&sink{path: v.Str(FileKey), env: env, text: text(), blob: blob()}, deliver.BlockingOptions{}), nil
 }
 
 // Open opens the file for appending, creating it if needed.
@@ -52,21 +50,8 @@ func (s *sink) Open(context.Context) error {
 	return nil
 }
 
-// Write appends the batch's lines and returns when they are on disk.
-func (s *sink) Write(_ context.Context, b *records.Batch, done deliver.Done) error {
-	err := s.write(b)
-	b.Release()
-	if err != nil {
-		return err
-	}
-	// Done must not be called from within Write.
-	go done(nil)
-	return nil
-}
-
-func (s *sink) write(b *records.Batch) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// WriteBatch appends the batch's lines and returns when they are on disk.
+func (s *sink) WriteBatch(_ context.Context, b *records.Batch) error {
 	s.buf = s.buf[:0]
 	for i := range b.Records {
 		r := &b.Records[i]
@@ -116,13 +101,8 @@ func (s *sink) undo(n int) {
 	}
 }
 
-// Flush has nothing to wait for: Write returns when the lines are on disk.
-func (s *sink) Flush(context.Context) error { return nil }
-
 // Close closes the file.
 func (s *sink) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.file == nil || s.path == "" {
 		return nil
 	}
