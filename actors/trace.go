@@ -4,8 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/anabranch/anabranch/capture"
-	"github.com/anabranch/anabranch/deliver"
+	"github.com/anabranch/anabranch/records"
 )
 
 // defaultClass is the class of errors that name none (CW-299).
@@ -123,12 +122,9 @@ func classOf(err error) string {
 	return defaultClass
 }
 
-// ownFrame is the "at" line of the typed errors of capture and deliver.
+// ownFrame is the "at" line of the rooms' typed error.
 func ownFrame(err error) string {
-	switch x := err.(type) { //nolint:errorlint // this level only
-	case *capture.Error:
-		return frame(x.Op, x.Subject)
-	case *deliver.Error:
+	if x, ok := err.(*records.Fault); ok { //nolint:errorlint // this level only
 		return frame(x.Op, x.Subject)
 	}
 	return ""

@@ -3,36 +3,12 @@ package schemahistory
 import (
 	"log/slog"
 	"time"
+
+	"github.com/anabranch/anabranch/records"
 )
 
-// Error is a failure of a history with what an operator needs.
-type Error struct {
-	Op       string // "write schema history"
-	Subject  string // "topic schema-changes at kafka:9092", "file /var/lib/history.dat"
-	Cause    error
-	Hint     string
-	CanRetry bool
-}
-
-func (e *Error) Error() string {
-	s := e.Op
-	if e.Subject != "" {
-		s += " " + e.Subject
-	}
-	if e.Cause != nil {
-		s += ": " + e.Cause.Error()
-	}
-	if e.Hint != "" {
-		s += " (" + e.Hint + ")"
-	}
-	return s
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Cause }
-
-// Retriable tells that trying again may help.
-func (e *Error) Retriable() bool { return e.CanRetry }
+// Error is a failure of a history with what an operator needs; see records.Fault.
+type Error = records.Fault
 
 // Keys of log attributes.
 const (

@@ -73,23 +73,7 @@ func anabranchPlan(bootstrap, group string, o AnabranchOptions) *plan {
 		within: 30 * time.Second,
 		stop:   syscall.SIGTERM,
 		prepare: func(_ context.Context, r *record) error {
-			props := map[string]string{
-				"bootstrap.servers":                 bootstrap,
-				"group.id":                          "connect-" + group,
-				"config.storage.topic":              "connect-" + group + "-configs",
-				"offset.storage.topic":              "connect-" + group + "-offsets",
-				"status.storage.topic":              "connect-" + group + "-status",
-				"config.storage.replication.factor": "1",
-				"offset.storage.replication.factor": "1",
-				"status.storage.replication.factor": "1",
-				"offset.storage.partitions":         "1",
-				"status.storage.partitions":         "1",
-				"key.converter":                     "org.apache.kafka.connect.json.JsonConverter",
-				"value.converter":                   "org.apache.kafka.connect.json.JsonConverter",
-				"listeners":                         "http://" + r.addr("rest"),
-				"rest.advertised.host.name":         "127.0.0.1",
-				"offset.flush.interval.ms":          "5000",
-			}
+			props := workerProps(r, bootstrap, group)
 			maps.Copy(props, o.Props)
 			return writeProps(filepath.Join(r.Dir, "worker.properties"), props)
 		},

@@ -209,29 +209,10 @@ func connectPlan(bootstrap, group string, o ConnectOptions) *plan {
 			if err := linkPlugins(ctx, path, plugins); err != nil {
 				return err
 			}
-			props := map[string]string{
-				"bootstrap.servers":                 bootstrap,
-				"group.id":                          "connect-" + group,
-				"config.storage.topic":              "connect-" + group + "-configs",
-				"offset.storage.topic":              "connect-" + group + "-offsets",
-				"status.storage.topic":              "connect-" + group + "-status",
-				"config.storage.replication.factor": "1",
-				"offset.storage.replication.factor": "1",
-				"status.storage.replication.factor": "1",
-				"offset.storage.partitions":         "1",
-				"status.storage.partitions":         "1",
-				"key.converter":                     "org.apache.kafka.connect.json.JsonConverter",
-				"value.converter":                   "org.apache.kafka.connect.json.JsonConverter",
-				"listeners":                         "http://" + r.addr("rest"),
-				"rest.advertised.host.name":         "127.0.0.1",
-				// Finds the same plugins as the default in a quarter of the time; a plugin
-				// without service manifests needs hybrid_warn here.
-				"plugin.discovery":                  "service_load",
-				"plugin.path":                       path,
-				"offset.flush.interval.ms":          "5000",
-				"scheduled.rebalance.max.delay.ms":  "0",
-				"task.shutdown.graceful.timeout.ms": "10000",
-			}
+			props := workerProps(r, bootstrap, group)
+			props["plugin.path"] = path
+			props["scheduled.rebalance.max.delay.ms"] = "0"
+			props["task.shutdown.graceful.timeout.ms"] = "10000"
 			maps.Copy(props, o.Props)
 			return writeProps(filepath.Join(r.Dir, "worker.properties"), props)
 		},
@@ -278,4 +259,25 @@ func linkPlugins(ctx context.Context, path string, names []string) error {
 		}
 	}
 	return nil
+}
+
+// workerProps is the worker.properties that a Connect worker and ours get alike.
+func workerProps(r *record, bootstrap, group string) map[string]string {
+	props := map[string]string{
+		"bootstrap.servers":         bootstrap,
+		"group.id":                  "connect-" + group,
+		"key.converter":             "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter":           "org.apache.kafka.connect.json.JsonConverter",
+		"listeners":                 "http://" + r.addr("rest"),
+		"rest.advertised.host.name": "127.0.0.1",
+		"offset.flush.interval.ms":  "5000",
+	}
+	for _, kind := range []string{"config", "offset", "status"} {
+		props[kind+".storage.topic"] = "connect-" + group + "-" + map[string]string{"config": "configs", "offset": "offsets", "status": "status"}[kind]
+		props[kind+".storage.replication.factor"] = "1"
+		if kind != "config" {
+			props[kind+".storage.partitions"] = "1"
+		}
+	}
+	return props
 }

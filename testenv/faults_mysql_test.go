@@ -216,6 +216,22 @@ func TestFaults_Privileges(t *testing.T) {
 	}
 }
 
+// TestFaults_HiddenTable is about a table that the account cannot even see: it is not in the
+// snapshot, so the first change of it must stop the task, not pass in silence.
+func TestFaults_HiddenTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a broker and a database; not in short mode")
+	}
+	f := newMySQLFault(t, replicationGrants)
+	f.exec(t, fmt.Sprintf("GRANT SELECT ON %s.a TO %s", f.dbName, f.user))
+	f.create(t, map[string]string{"table.include.list": f.dbName + ".a," + f.dbName + ".b"})
+	f.arrives(t, "a", 1)
+	awaitStream(t, f.w, f.prefix)
+	f.exec(t, fmt.Sprintf("INSERT INTO %s.b VALUES (2, 1)", f.dbName))
+	text := expectTrace(t, f.w, f.prefix, []string{"FAILED"}, f.dbName+".b", "binlog")
+	t.Log(strings.SplitN(text, "\n", 2)[0])
+}
+
 // TestFaults_PurgedFile is the purged binlog on a server without GTIDs.
 func TestFaults_PurgedFile(t *testing.T) {
 	if testing.Short() {

@@ -2,7 +2,9 @@ package testenv
 
 import (
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -36,6 +38,26 @@ func TestFaults(t *testing.T) {
 		p.work(t)
 		p.k.Kill(t)
 		p.k.Start(t)
+		p.watch(t, time.Second, nil)
+		p.rest(t)
+		p.judge(t)
+	})
+	t.Run("broker away while the worker stops and starts", func(t *testing.T) {
+		p.work(t)
+		p.k.Stop(t)
+		start := time.Now()
+		p.w.Stop(t)
+		if took := time.Since(start); took > 25*time.Second {
+			t.Errorf("the worker took %v to stop without its broker", took)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { p.w.Start(t) }) // it waits a minute for a broker
+		waitFor(t, p.w, "the worker to say that it waits", 10*time.Second, func() bool {
+			log, err := os.ReadFile(p.w.Log())
+			return err == nil && strings.Contains(string(log), "Kafka does not answer yet")
+		})
+		p.k.Start(t)
+		wg.Wait()
 		p.watch(t, time.Second, nil)
 		p.rest(t)
 		p.judge(t)
