@@ -228,8 +228,17 @@ func TestFaults_HiddenTable(t *testing.T) {
 	f.arrives(t, "a", 1)
 	awaitStream(t, f.w, f.prefix)
 	f.exec(t, fmt.Sprintf("INSERT INTO %s.b VALUES (2, 1)", f.dbName))
-	text := expectTrace(t, f.w, f.prefix, []string{"FAILED"}, f.dbName+".b", "binlog")
+	text := expectTrace(t, f.w, f.prefix, []string{"FAILED"}, f.dbName+".b", "binlog", "grant SELECT", "snapshot.mode=recovery")
 	t.Log(strings.SplitN(text, "\n", 2)[0])
+	f.exec(t, fmt.Sprintf("GRANT SELECT ON %s.b TO %s", f.dbName, f.user))
+	reconfigure(t, f.w, f.prefix, f.config, map[string]string{"table.include.list": f.dbName + ".a," + f.dbName + ".b", "snapshot.mode": "recovery"})
+	recovers(t, f.w, f.prefix)
+	f.arrives(t, "b", 2)
+	for id, table := range map[int]string{3: "a", 4: "b"} {
+		f.exec(t, fmt.Sprintf("INSERT INTO %s.%s VALUES (%d, 1)", f.dbName, table, id))
+		f.arrives(t, table, id)
+	}
+	judge(t, f.db, f.k.ReadAll(t, f.prefix+"."+f.dbName+".a"), "ver", nil, "SELECT id, ver FROM a")
 }
 
 // TestFaults_PurgedFile is the purged binlog on a server without GTIDs.

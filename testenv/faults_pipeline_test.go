@@ -68,7 +68,8 @@ func newPipeline(t *testing.T) *pipeline {
 		"transforms": "unwrap,route", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
 		"transforms.route.type":  "org.apache.kafka.connect.transforms.RegexRouter",
 		"transforms.route.regex": `.*\.(\w+)`, "transforms.route.replacement": "$1",
-		"consumer.override.metadata.max.age.ms": "1000"})
+		// A worker that ends without its broker cannot leave the group; the next one waits this long.
+		"consumer.override.session.timeout.ms": "6000"})
 	awaitStream(t, p.w, p.source)
 	return p
 }

@@ -206,7 +206,7 @@ func (st *stream) unknownTable(m *mapping) error {
 	}
 	return &capture.Error{Op: "read binlog", Subject: st.c.at(),
 		Cause: fmt.Errorf("Encountered change event for table %s whose schema isn't known to this connector", m.id),
-		Hint:  "the schema history is incomplete: set snapshot.mode=recovery once, or take a new snapshot; inconsistent.schema.handling.mode=warn goes on without these rows"}
+		Hint:  "the schema history is incomplete, or the user may not see the table: grant SELECT on it; then set snapshot.mode=recovery once, or take a new snapshot; inconsistent.schema.handling.mode=warn goes on without these rows"}
 }
 
 // broken is an event that cannot be read: fatal, with the place and without any data.
