@@ -288,3 +288,31 @@ func TestFaults_PurgedFile(t *testing.T) {
 	})
 	judge(t, db, k.ReadAll(t, prefix+"."+name+".a"), "", nil, "SELECT id, ver FROM a")
 }
+
+// TestFaults_SameServerID runs two connectors under one database.server.id, a common mistake. A
+// replica is known by its UUID as well, and ours differ, so that the server keeps both.
+func TestFaults_SameServerID(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a broker and a database; not in short mode")
+	}
+	f := newMySQLFault(t, replicationGrants+", SELECT")
+	f.create(t, nil)
+	f.arrives(t, "a", 1)
+	awaitStream(t, f.w, f.prefix)
+	twin := *f
+	twin.prefix += "-twin"
+	twin.config = with(f.config, "topic.prefix", twin.prefix, "schema.history.internal.kafka.topic", twin.prefix+"-history")
+	twin.create(t, nil)
+	twin.arrives(t, "a", 1)
+	awaitStream(t, f.w, twin.prefix)
+	for id := 2; id < 5; id++ {
+		f.exec(t, fmt.Sprintf("INSERT INTO %s.a VALUES (%d, 1)", f.dbName, id))
+		f.arrives(t, "a", id)
+		twin.arrives(t, "a", id)
+	}
+	for _, name := range []string{f.prefix, twin.prefix} {
+		if state, text := trace(f.w.Status(t, name)); state != "RUNNING" || text != "" {
+			t.Errorf("%s is %s: %s", name, state, text)
+		}
+	}
+}
