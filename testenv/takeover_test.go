@@ -67,7 +67,6 @@ func takeOver(t *testing.T, workers ...workerKind) {
 	if testing.Short() {
 		t.Skip("needs a broker, a database and Kafka Connect; not in short mode")
 	}
-	t.Parallel()
 	r := newRelay(t)
 	for i, kind := range workers {
 		w := kind.start(t, r.kafka, r.props)
