@@ -38,7 +38,7 @@ func outage() time.Duration {
 	if os.Getenv("ANABRANCH_LONG") == "1" {
 		return 30 * time.Second
 	}
-	return 6 * time.Second
+	return 8 * time.Second
 }
 
 func newPipeline(t *testing.T) *pipeline {

@@ -51,7 +51,7 @@ func loginRefused(err error) bool {
 }
 
 // hintLogin is the way out of a refused login.
-const hintLogin = "check user and password"
+const hintLogin = "check connection.user, which is connection.username of Debezium's sink, and connection.password"
 
 // quiet is a logger that drops everything.
 type quiet struct{}
