@@ -111,7 +111,7 @@ func (bl *block) produce(cl *kgo.Client, ctx context.Context) {
 // finish is the promise of every record; it runs on the client's goroutine.
 func (bl *block) finish(r *kgo.Record, err error) {
 	if err != nil && bl.err.Load() == nil {
-		bl.err.CompareAndSwap(nil, bl.sink.produceError(r, err))
+		bl.err.CompareAndSwap(nil, bl.sink.broken(r, err))
 	}
 	if bl.left.Add(-1) == 0 {
 		bl.sink.finished(bl)

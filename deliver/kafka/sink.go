@@ -39,7 +39,7 @@ type Sink struct {
 	blocks sync.Pool
 	lanes  sync.Map // lane name -> *encoder
 
-	// life ends at Close. Records are produced under it and not under a Write's context: a
+	// life ends at Close, or with the first error of the broker. Records are produced under it and not under a Write's context: a
 	// lane that gives up must not take away records of others.
 	life context.Context
 	end  context.CancelFunc
@@ -93,9 +93,9 @@ func (s *Sink) Open(ctx context.Context) error {
 		// Asking the broker about a topic with this option would create it, with other settings than the rules'.
 		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
-	if log := kafkaprops.NewClientLog(s.env.Log); log != nil {
-		opts = append(opts, kgo.WithLogger(log))
-	}
+	opts = append(opts, kgo.WithLogger(&gate{kafkaprops.NewClientLog(s.env.Log), s.end}),
+		// Only after a failure or a close, when the task will come again with everything.
+		kgo.AllowIdempotentProduceCancellation())
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return deliver.Errorf("configure kafka producer", "", "", "%w", err)
@@ -162,12 +162,22 @@ func (s *Sink) begin() bool {
 	return true
 }
 
+// broken keeps the first error of a record: what fails after it fails because of it. Nothing
+// more is sent from here on.
+func (s *Sink) broken(r *kgo.Record, err error) *deliver.Error {
+	if first := s.failure.Load(); first != nil {
+		return first
+	}
+	s.failure.CompareAndSwap(nil, s.produceError(r, err))
+	s.end()
+	return s.failure.Load()
+}
+
 // finished is called once per block when its last record is done.
 func (s *Sink) finished(bl *block) {
 	err, d, cost := bl.err.Load(), bl.of, bl.cost
 	if err != nil {
 		d.err.CompareAndSwap(nil, err)
-		s.failure.CompareAndSwap(nil, err)
 		s.m.failed.Inc()
 	} else {
 		s.m.records.Add(float64(len(bl.recs)))
