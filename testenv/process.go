@@ -126,13 +126,21 @@ func readStat(pid int) (stat, bool) {
 }
 
 // sameProcess reports whether pid runs and is the process that was born then. A
-// zombie does not run.
+// zombie does not run, unless it still has threads: a killed process shows as one when
+// its first thread has ended, and the others may hold its files and ports a moment longer.
 func sameProcess(pid int, birth uint64) bool {
 	if pid <= 0 {
 		return false
 	}
 	s, ok := readStat(pid)
-	return ok && s.birth == birth && s.state != 'Z' && s.state != 'X'
+	if !ok || s.birth != birth || s.state == 'X' {
+		return false
+	}
+	if s.state == 'Z' {
+		threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
+		return err == nil && len(threads) > 1
+	}
+	return true
 }
 
 // family returns pid and all its descendants, parents before children.
