@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // DefaultPort is where the broker listens.
@@ -65,6 +66,11 @@ func Start(dir string, port int, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start embedded broker in %s: %w", dir, err), lock.Close())
 	}
+	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		resp, refused := disk.guard(req.(*kmsg.ProduceRequest))
+		return resp, nil, refused
+	})
 	return &Broker{cluster: c, lock: lock, addr: c.ListenAddrs()[0], storage: disk}, nil
 }
 
