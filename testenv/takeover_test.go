@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func takeOver(t *testing.T, workers ...workerKind) {
 		r.work(t, 1+i)
 		r.settle(t, w)
 		r.look(t, w)
-		w.Stop(t)
+		stopPatiently(t, w)
 		if i == len(workers)-1 {
 			break
 		}
@@ -86,6 +87,16 @@ func takeOver(t *testing.T, workers ...workerKind) {
 		t.Logf("%s hands over", kind.name)
 	}
 	r.judge(t)
+}
+
+// stopPatiently stops a worker the orderly way. Two shutdown hooks of Kafka Connect may get into
+// each other's way over its REST server, and then it hangs for the 60 s of Jetty's stop timeout.
+func stopPatiently(t *testing.T, w *ConnectWorker) {
+	t.Helper()
+	if err := syscall.Kill(w.PID(), syscall.SIGTERM); err != nil {
+		t.Fatalf("stop %s: %v", w.Name(), err)
+	}
+	waitFor(t, w, "the worker to end", 90*time.Second, func() bool { return !w.rec.alive() })
 }
 
 func newRelay(t *testing.T) *relay {
@@ -109,8 +120,10 @@ func newRelay(t *testing.T) *relay {
 		"database.user": MySQLUser, "database.password": MySQLPassword, "database.server.id": strconv.Itoa(600000 + rand.IntN(100000)),
 		"topic.prefix": r.prefix, "database.include.list": r.dbName,
 		"schema.history.internal.kafka.bootstrap.servers": k.Bootstrap(), "schema.history.internal.kafka.topic": r.prefix + "-history",
-		// Other tests work on this server too.
+		// Other tests work on this server too, also with statements that Debezium cannot read. One
+		// of ours that is skipped shows in judgeHistory.
 		"schema.history.internal.store.only.captured.databases.ddl": "true",
+		"schema.history.internal.skip.unparseable.ddl":              "true",
 		"key.converter.schemas.enable":                              "false", "value.converter.schemas.enable": "false",
 		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter": "org.apache.kafka.connect.json.JsonConverter"}
 	return r
