@@ -191,7 +191,14 @@ func recoveryOrder(s *settings, byGTID bool) schemahistory.AtOrBefore {
 	order := schemahistory.MySQLOrder(func(uuid string) bool { return keep(gtid.Source{UUID: uuid}) })
 	return func(recorded, desired records.Doc) (bool, error) {
 		if !byGTID {
-			return order(without(recorded, offGTIDs), without(desired, offGTIDs))
+			recorded, desired = without(recorded, offGTIDs), without(desired, offGTIDs)
+			before, err := order(recorded, desired)
+			if _, known := recorded.Get(offServerID); err != nil || before || known {
+				return before, err
+			}
+			// A snapshot's records name no server, so only times were compared: our clock's with the
+			// server's. The place in the log does not depend on clocks.
+			return order(recorded, without(desired, offServerID))
 		}
 		before, err := order(recorded, desired)
 		if err != nil || !before {

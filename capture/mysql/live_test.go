@@ -163,18 +163,27 @@ func look(b *records.Batch, r *records.Record) rec {
 
 func upTo(n int) func([]rec) bool { return func(all []rec) bool { return len(all) >= n } }
 
-func contract(t *testing.T, m *testenv.MySQLServer, more map[string]string) {
+// around is what a transaction of the contract suite begins and ends with.
+type around struct {
+	first, last []string
+	whole       bool // read again as a whole after a restart
+}
+
+var plain = around{first: []string{"START TRANSACTION"}, last: []string{"COMMIT"}}
+
+func contract(t *testing.T, m *testenv.MySQLServer, more map[string]string, tx around) {
 	l := newLive(t, m, more)
 	l.exec(t, "CREATE TABLE t (id INT PRIMARY KEY, txt VARCHAR(40))")
 	sourcetest.Run(t, sourcetest.Fixture{
-		New: l.source,
+		New:     l.source,
+		Repeats: tx.whole,
 		Write: func(t testing.TB, first, last int) {
 			// One transaction with an event for each row: frames end in the middle of it.
-			stmts := []string{"START TRANSACTION"}
+			stmts := append([]string{}, tx.first...)
 			for n := first; n <= last; n++ {
 				stmts = append(stmts, fmt.Sprintf("INSERT INTO t VALUES (%d, 'row %d')", n, n))
 			}
-			l.exec(t, append(stmts, "COMMIT")...)
+			l.exec(t, append(stmts, tx.last...)...)
 		},
 		Number: func(b *records.Batch, r *records.Record) (int, bool) {
 			if b.Origin.Table != l.dbn+".t" {
@@ -185,16 +194,35 @@ func contract(t *testing.T, m *testenv.MySQLServer, more map[string]string) {
 	})
 }
 
+// Each way in which a transaction can be in the log must survive a restart at each of its frames.
 func TestLive_Contract(t *testing.T) {
-	contract(t, testenv.MySQL(t), map[string]string{"max.batch.size": "7"})
-}
-
-func TestLive_ContractWithoutTLS(t *testing.T) {
-	contract(t, testenv.MySQL(t), map[string]string{"max.batch.size": "7", "database.ssl.mode": "disabled"})
-}
-
-func TestLive_ContractWithoutGTID(t *testing.T) {
-	contract(t, testenv.MySQLWith(t, testenv.MySQLOptions{NoGTID: true}), map[string]string{"max.batch.size": "7"})
+	m, off := testenv.MySQL(t), testenv.MySQLWith(t, testenv.MySQLOptions{NoGTID: true})
+	with := func(set string) around {
+		return around{first: append([]string{"SET SESSION " + set}, plain.first...), last: plain.last}
+	}
+	compressed := with("binlog_transaction_compression=ON")
+	xa := around{[]string{"XA START 'c'"}, []string{"XA END 'c'", "XA PREPARE 'c'", "XA COMMIT 'c'"}, true}
+	for name, c := range map[string]struct {
+		m    *testenv.MySQLServer
+		more map[string]string
+		tx   around
+	}{
+		"GTID":               {m, nil, plain},
+		"no TLS":             {m, map[string]string{"database.ssl.mode": "disabled"}, plain},
+		"tagged GTID":        {m, nil, with("gtid_next='AUTOMATIC:anab'")},
+		"compressed":         {m, nil, compressed},
+		"XA":                 {m, nil, xa},
+		"minimal images":     {m, nil, with("binlog_row_image=MINIMAL")},
+		"no GTID":            {off, nil, plain},
+		"no GTID compressed": {off, nil, compressed},
+		"no GTID XA":         {off, nil, xa},
+	} {
+		more := map[string]string{"max.batch.size": "7"}
+		for k, v := range c.more {
+			more[k] = v
+		}
+		t.Run(name, func(t *testing.T) { contract(t, c.m, more, c.tx) })
+	}
 }
 
 func TestLive_SnapshotMarksAndHistory(t *testing.T) {

@@ -307,13 +307,19 @@ func (st *stream) finish(e *event) {
 		return
 	}
 	switch {
-	case !st.hasMicros || !st.sv.gtid:
+	case e.kind == evFormatDescription:
+		// The file's age. After a restart in mid-transaction it comes right before the rows and is
+		// not their time; an offset with it would be older than the snapshot's history.
+		if !st.hasMicros {
+			st.micros = int64(e.seconds) * 1_000_000
+		}
+	case st.sv.gtid && (e.kind == evGTID || e.kind == evGTIDTagged):
 		st.micros, st.hasMicros = int64(e.seconds)*1_000_000, true
-	case e.kind == evGTID || e.kind == evGTIDTagged:
-		st.micros = int64(e.seconds) * 1_000_000
 		if st.ev.micros != 0 {
 			st.micros = st.ev.micros
 		}
+	case !st.hasMicros || !st.sv.gtid:
+		st.micros, st.hasMicros = int64(e.seconds)*1_000_000, true
 	}
 }
 
@@ -347,6 +353,9 @@ func (st *stream) dispatch(ctx context.Context, e *event) error {
 			st.em.serial++
 		}
 	case evPayload:
+		if !st.hasMicros { // a restart at this event: none before it has the transaction's time
+			st.micros, st.hasMicros = int64(e.seconds)*1_000_000, true
+		}
 		st.outer = *e
 		return st.pl.open(e.body)
 	case evPartialUpdateRows:

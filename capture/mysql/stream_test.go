@@ -267,6 +267,72 @@ func TestStream_Options(t *testing.T) {
 	}
 }
 
+// The time of rows is that of their transaction, wherever reading begins: not the age of the file.
+func TestStream_TimeOfRows(t *testing.T) {
+	at := func(seconds uint32, kind byte, body []byte) []byte {
+		e := rawEvent(kind, 0, body)
+		binary.LittleEndian.PutUint32(e, seconds)
+		return e
+	}
+	begin := append([]byte{26, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0}, "db\x00BEGIN"...)
+	tableMap := append([]byte{5, 0, 0, 0, 0, 0, 1, 0, 2, 'd', 'b', 0, 1, 't'}, 0, 2, 3, 15, 2, 200, 0, 2)
+	description := at(50, evFormatDescription, make([]byte, 61))
+	gtidMicros := append(append(make([]byte, gtidFixedBytes), append([]byte{2}, make([]byte, 16)...)...), 0x81, 0x84, 0x1e, 0, 0, 0, 0) // 2 s and 1 µs
+	inner := append(append(rawEvent(evQuery, 0, begin), rawEvent(evTableMap, 0, tableMap)...), rawEvent(evWriteRows, 0, rowsBody(5, false, testRow(1, "a")))...)
+	for name, c := range map[string]struct {
+		gtid bool
+		evs  [][]byte
+		want int64 // of the row, in µs
+	}{
+		"anonymous":                       {false, [][]byte{description, at(60, evAnonymousGTID, make([]byte, gtidFixedBytes)), at(61, evQuery, begin)}, 61_000_000},
+		"resumed at BEGIN":                {false, [][]byte{description, at(61, evQuery, begin)}, 61_000_000},
+		"resumed at BEGIN, GTIDs unknown": {true, [][]byte{description, at(61, evQuery, begin)}, 61_000_000},
+		"resumed at a payload":            {false, [][]byte{description, at(61, evPayload, payloadBody(t, compressionZstd, inner))}, 61_000_000},
+		"behind a GTID":                   {true, [][]byte{description, at(60, evGTID, gtidMicros), at(61, evQuery, begin)}, 2_000_001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLog(t, nil)
+			l.st.sv.gtid, l.st.micros, l.st.hasMicros = c.gtid, 0, false
+			handle := func(raw []byte) {
+				var e event
+				if err := parseEvent(raw, 0, &e); err != nil {
+					t.Fatal(err)
+				}
+				if err := l.st.handle(context.Background(), &e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, raw := range c.evs {
+				handle(raw)
+			}
+			if l.st.pl.active {
+				defer l.st.pl.close()
+				var e event
+				for {
+					ok, err := l.st.pl.next(&e)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !ok {
+						break
+					}
+					if err := l.st.handle(context.Background(), &e); err != nil {
+						t.Fatal(err)
+					}
+				}
+			} else {
+				handle(at(61, evTableMap, tableMap))
+				handle(at(62, evWriteRows, rowsBody(5, false, testRow(1, "a"))))
+			}
+			b := l.frame().Batches[0]
+			src := b.Elems(b.Elems(b.Records[0].Value)[relational.EnvSource])
+			if got := src[srcTSMicros].Int(); got != c.want {
+				t.Errorf("time %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 func TestStream_TransactionMetadata(t *testing.T) {
 	l := newLog(t, map[string]string{"provide.transaction.metadata": "true"})
 	l.gtid()
