@@ -195,3 +195,55 @@ func TestSideRecords(t *testing.T) {
 		t.Errorf("column %v", col)
 	}
 }
+
+func TestCheckPatterns(t *testing.T) {
+	for _, good := range []any{"", `a\.(?!b).*,c`, []string{"a", "b.*"}, nil} {
+		if err := CheckPatterns(good); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
+	}
+	for _, bad := range []any{"a,(", []string{"[z-a]"}, "*"} {
+		if CheckPatterns(bad) == nil {
+			t.Errorf("%v must be refused", bad)
+		}
+	}
+}
+
+func TestValidTopicPart(t *testing.T) {
+	for text, want := range map[string]bool{"my-app_1.x": true, "a b": false, "ä": false, "a/b": false, "a:b": false} {
+		if ValidTopicPart(text) != want {
+			t.Errorf("%q is not %v", text, want)
+		}
+	}
+}
+
+// A pattern that backtracks for ever is an error to be asked for, not a quiet "no".
+func TestFilters_EndlessPattern(t *testing.T) {
+	f, err := NewFilters(FilterConfig{TableInclude: `d\.(a+)+\1b`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Table(id("d", strings.Repeat("a", 60))) || f.Err() == nil {
+		t.Errorf("taken, or no error: %v", f.Err())
+	}
+}
+
+func TestEnvelopeAndKeyedHeaders(t *testing.T) {
+	s := NewSchemas("mysql", &records.Schema{Type: records.Struct, Fields: SourceFields()})
+	row := &records.Schema{Type: records.Struct, Name: "app.d.t.Value", Optional: true}
+	env := s.Envelope("app.d.t", row)
+	if env.Name != "app.d.t.Envelope" || env.Fields[EnvBefore].Schema != row || env.Fields[EnvAfter].Schema != row || env.Fields[EnvOp].Name != "op" || env.Fields[EnvTransaction].Name != "transaction" {
+		t.Errorf("envelope %+v", env)
+	}
+	b := records.NewBatch(records.Origin{})
+	defer b.Release()
+	key := records.StructAt(b.AddVals(1), 1)
+	var none *Context
+	if _, n := none.AppendKeyed(b, HeaderNewKey, row, key); n != 1 || b.Headers[0].Key != HeaderNewKey {
+		t.Errorf("%d headers without a context", n)
+	}
+	off, n := (&Context{"app", "0", "mysql", "run"}).AppendKeyed(b, HeaderOldKey, row, key)
+	if n != 5 || b.Headers[off].Key != HeaderOldKey || b.Headers[off+4].Key != HeaderRunID {
+		t.Errorf("%d headers", n)
+	}
+}
