@@ -133,20 +133,15 @@ func TestLive_Savepoints(t *testing.T) {
 			if name == "GTID" {
 				return // the server refuses the mixture
 			}
-			// A table without transactions keeps its row, so the log names the savepoint and the rollback.
+			// A table without transactions keeps its row; the server logs it by itself, in front.
 			l.exec(t, "START TRANSACTION", "INSERT INTO a VALUES (11)", "SAVEPOINT s", "INSERT INTO a VALUES (12)", "INSERT INTO old VALUES (1)", "ROLLBACK TO s", "INSERT INTO a VALUES (13)", "COMMIT", "INSERT INTO fence VALUES (2)")
-			all, pos = collect(t, l.open(t, pos), func(all []rec) bool { return len(all) > 0 && all[len(all)-1].key == "2" })
-			got = " "
+			all, _ = collect(t, l.open(t, pos), func(all []rec) bool { return len(all) > 0 && all[len(all)-1].key == "2" })
+			got = ""
 			for _, r := range all {
 				got += r.table + r.key + " "
 			}
-			for _, want := range []string{" a11 ", " old1 ", " a13 ", " fence2 "} {
-				if !strings.Contains(got, want) {
-					t.Errorf("got %s without %s", got, want)
-				}
-			}
-			if event, has := pos.Offset.Int("event"); has && event > 3 {
-				t.Errorf("offset %v", pos.Offset)
+			if want := "old1 a11 a13 fence2 "; got != want {
+				t.Errorf("got %s, want %s", got, want)
 			}
 		})
 	}
