@@ -70,7 +70,7 @@ func (w *writer) key(name string) {
 	if w.pretty {
 		w.line()
 	}
-	w.b = appendJSONString(w.b, name)
+	w.b = records.AppendJSONText(w.b, name)
 	if w.pretty {
 		w.b = append(w.b, ' ', ':', ' ')
 	} else {
@@ -91,14 +91,14 @@ func (w *writer) elem() {
 
 func (w *writer) str(key, s string) {
 	w.key(key)
-	w.b = appendJSONString(w.b, s)
+	w.b = records.AppendJSONText(w.b, s)
 }
 
 // text writes absent text as null, as Debezium does for most attributes (DM-181).
 func (w *writer) text(key, s string, present bool) {
 	w.key(key)
 	if present {
-		w.b = appendJSONString(w.b, s)
+		w.b = records.AppendJSONText(w.b, s)
 	} else {
 		w.b = append(w.b, "null"...)
 	}
@@ -119,7 +119,7 @@ func (w *writer) strs(key string, list []string) {
 	w.open('[')
 	for _, s := range list {
 		w.elem()
-		w.b = appendJSONString(w.b, s)
+		w.b = records.AppendJSONText(w.b, s)
 	}
 	w.close(']')
 }
@@ -131,7 +131,7 @@ func (w *writer) doc(key string, d records.Doc) {
 		w.key(f.Key)
 		switch v := f.Value.(type) {
 		case string:
-			w.b = appendJSONString(w.b, v)
+			w.b = records.AppendJSONText(w.b, v)
 		case int64:
 			w.b = strconv.AppendInt(w.b, v, 10)
 		case int:
@@ -243,41 +243,6 @@ func (w *writer) column(c *Column) {
 	}
 	w.strs("enumValues", c.EnumValues)
 	w.close('}')
-}
-
-const upperHex = "0123456789ABCDEF"
-
-// appendJSONString escapes as Jackson does by default: quotes, backslashes and control
-// characters only.
-func appendJSONString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', upperHex[c>>4], upperHex[c&15])
-		}
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
 }
 
 // appendJavaDouble prints a whole float with its ".0", as Java does; offsets hold no others

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/anabranch/anabranch/records"
 )
 
 // Object is a JSON object whose members keep their order.
@@ -59,7 +61,7 @@ func Append(dst []byte, v any) []byte {
 	case bool:
 		return strconv.AppendBool(dst, x)
 	case string:
-		return AppendString(dst, x)
+		return records.AppendJSONString(dst, x)
 	case int:
 		return strconv.AppendInt(dst, int64(x), 10)
 	case int32:
@@ -76,7 +78,7 @@ func Append(dst []byte, v any) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(AppendString(dst, m.Key), ':')
+			dst = append(records.AppendJSONString(dst, m.Key), ':')
 			dst = Append(dst, m.Value)
 		}
 		return append(dst, '}')
@@ -86,8 +88,8 @@ func Append(dst []byte, v any) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(AppendString(dst, k), ':')
-			dst = AppendString(dst, x[k])
+			dst = append(records.AppendJSONString(dst, k), ':')
+			dst = records.AppendJSONString(dst, x[k])
 		}
 		return append(dst, '}')
 	case []any:
@@ -109,39 +111,6 @@ func appendList[T any](dst []byte, list []T) []byte {
 		dst = Append(dst, e)
 	}
 	return append(dst, ']')
-}
-
-const upperHex = "0123456789ABCDEF"
-
-// AppendString appends a quoted string with Jackson's escapes.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', upperHex[c>>4], upperHex[c&15])
-		}
-	}
-	return append(append(dst, s[from:]...), '"')
 }
 
 // appendDouble appends a float64 as Double.toString prints it (CW-304).

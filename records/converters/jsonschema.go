@@ -56,13 +56,13 @@ func (s *jsonShared) appendSchemaOf(dst []byte, schema *records.Schema, field st
 	dst = append(dst, `,"optional":`...)
 	dst = strconv.AppendBool(dst, schema.Optional)
 	if schema.Name != "" {
-		dst = appendQuoted(append(dst, `,"name":`...), schema.Name)
+		dst = records.AppendJSONString(append(dst, `,"name":`...), schema.Name)
 	}
 	if schema.Version != 0 {
 		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(schema.Version), 10)
 	}
 	if schema.Doc != "" {
-		dst = appendQuoted(append(dst, `,"doc":`...), schema.Doc)
+		dst = records.AppendJSONString(append(dst, `,"doc":`...), schema.Doc)
 	}
 	if len(schema.Params) > 0 {
 		dst = append(dst, `,"parameters":{`...)
@@ -70,8 +70,8 @@ func (s *jsonShared) appendSchemaOf(dst []byte, schema *records.Schema, field st
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(appendQuoted(dst, p.Key), ':')
-			dst = appendQuoted(dst, p.Value)
+			dst = append(records.AppendJSONString(dst, p.Key), ':')
+			dst = records.AppendJSONString(dst, p.Value)
 		}
 		dst = append(dst, '}')
 	}
@@ -87,7 +87,7 @@ func (s *jsonShared) appendSchemaOf(dst []byte, schema *records.Schema, field st
 		dst = append(append(dst, `,"default":`...), text...)
 	}
 	if isField {
-		dst = appendQuoted(append(dst, `,"field":`...), field)
+		dst = records.AppendJSONString(append(dst, `,"field":`...), field)
 	}
 	return append(dst, '}'), nil
 }

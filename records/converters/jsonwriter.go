@@ -108,7 +108,7 @@ func (s *jsonShared) node(schema *records.Schema) (node, error) {
 			if i == 0 {
 				prefix[0] = '{'
 			}
-			prefix = append(appendQuoted(prefix, f.Name), ':')
+			prefix = append(records.AppendJSONString(prefix, f.Name), ':')
 			n.fields[i] = fieldNode{prefix: prefix, node: sub, name: f.Name}
 		}
 	case records.Array, records.Map:
@@ -171,7 +171,7 @@ func (n *node) append(dst []byte, b *records.Batch, v records.Value) ([]byte, er
 	case opInt:
 		return strconv.AppendInt(dst, v.Int(), 10), nil
 	case opString:
-		return appendQuoted(dst, b.Raw(v)), nil
+		return records.AppendJSONString(dst, b.Raw(v)), nil
 	case opBool:
 		return strconv.AppendBool(dst, v.Bool()), nil
 	case opBytes:
@@ -263,7 +263,7 @@ func (n *node) appendMap(dst []byte, b *records.Batch, v records.Value) ([]byte,
 		}
 		switch kv[i].Kind {
 		case records.KindString:
-			dst = appendQuoted(dst, b.Raw(kv[i]))
+			dst = records.AppendJSONString(dst, b.Raw(kv[i]))
 		case records.KindNull:
 			dst = append(dst, `"null"`...)
 		default:
@@ -291,7 +291,7 @@ func appendAny(dst []byte, b *records.Batch, v records.Value) ([]byte, error) {
 	case records.KindBool:
 		return strconv.AppendBool(dst, v.Bool()), nil
 	case records.KindString:
-		return appendQuoted(dst, b.Raw(v)), nil
+		return records.AppendJSONString(dst, b.Raw(v)), nil
 	case records.KindBytes:
 		return appendBase64(dst, b.Raw(v)), nil
 	case records.KindArray:
