@@ -149,7 +149,8 @@ func TestLive_Savepoints(t *testing.T) {
 
 // Statements in databases that nobody captures never stop the task, whatever they are (DM-520).
 func TestLive_StatementsElsewhere(t *testing.T) {
-	m := testenv.MySQL(t)
+	// A server of its own: these statements would end the real Debezium of other tests.
+	m := testenv.PrivateMySQL(t)
 	l := newLive(t, m, nil)
 	l.raw["schema.history.internal.store.only.captured.databases.ddl"] = "false"
 	l.exec(t, "CREATE TABLE a (id INT PRIMARY KEY)")

@@ -210,12 +210,35 @@ func loadCursor(d records.Doc) (*cursor, error) {
 	if !ok {
 		return nil, capture.Errorf("read offset", "", "", "file is not text")
 	}
-	c.pos, _ = d.Int(offPos)
-	c.curFile, c.curPos = c.file, c.pos
-	c.event, _ = d.Int(offEvent)
-	c.rowsDone, _ = d.Int(offRow)
+	var server, sec int64
+	var hasTime bool
+	for _, n := range []struct {
+		key   string
+		into  *int64
+		given *bool
+	}{{offPos, &c.pos, nil}, {offEvent, &c.event, nil}, {offRow, &c.rowsDone, nil}, {offServerID, &server, nil}, {offTSSec, &sec, &hasTime}} {
+		v, given := d.Get(n.key)
+		if !given || v == nil {
+			continue // Debezium's default is 0 as well
+		}
+		i, ok := d.Int(n.key)
+		if !ok || i < 0 {
+			return nil, capture.Errorf("read offset", "", "correct the stored offset, or remove it to start anew", "%s is not a number from 0 on", n.key)
+		}
+		*n.into = i
+		if n.given != nil {
+			*n.given = true
+		}
+	}
+	c.curFile, c.curPos, c.serverID = c.file, c.pos, uint32(server)
+	if hasTime {
+		c.micros, c.hasTime = sec*1_000_000, true
+	}
 	if g, ok := d.Get(offGTIDs); ok && g != nil {
-		text, _ := g.(string)
+		text, isText := g.(string)
+		if !isText {
+			return nil, capture.Errorf("read offset", "", "correct gtids in the stored offset", "gtids is not text")
+		}
 		if strings.TrimSpace(text) != "" {
 			set, err := gtid.Parse(text)
 			if err != nil {
@@ -223,12 +246,6 @@ func loadCursor(d records.Doc) (*cursor, error) {
 			}
 			c.gtids = set
 		}
-	}
-	if id, ok := d.Int(offServerID); ok {
-		c.serverID = uint32(id)
-	}
-	if sec, ok := d.Int(offTSSec); ok {
-		c.micros, c.hasTime = sec*1_000_000, true
 	}
 	if s, ok := d.Get(offSnapshot); ok && s != nil && s != false && s != "false" {
 		c.snapshot = strings.ToUpper(fmt.Sprint(s))
@@ -245,17 +262,8 @@ const snapshotInitial = "INITIAL"
 
 // javaOrder sorts keys as a Java HashMap iterates them: by bucket, equal buckets as they came.
 func javaOrder(d records.Doc) {
-	buckets := uint32(16)
-	for float64(len(d)) > 0.75*float64(buckets) {
-		buckets *= 2
-	}
-	at := func(key string) uint32 {
-		var h uint32
-		for _, u := range utf16of(key) {
-			h = 31*h + uint32(u)
-		}
-		return (h ^ h>>16) & (buckets - 1)
-	}
+	buckets := javaBuckets(len(d))
+	at := func(key string) int { return javaBucket(key, buckets) }
 	for i := 1; i < len(d); i++ { // few keys: insertion keeps equal ones in order
 		for j := i; j > 0 && at(d[j-1].Key) > at(d[j].Key); j-- {
 			d[j-1], d[j] = d[j], d[j-1]

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
@@ -188,5 +189,28 @@ func TestGTIDSource(t *testing.T) {
 		if got := s.gtidSource()(gtid.Source{UUID: c.uuid}); got != c.want {
 			t.Errorf("includes %q excludes %q: %s is %v", c.in, c.out, c.uuid, got)
 		}
+	}
+}
+
+// An offset that somebody edited is refused, not guessed: a position read as 0 would send the
+// whole log again.
+func TestLoadCursor_RefusesWhatItCannotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		key   string
+		value any
+	}{
+		"text": {"pos", "here"}, "fraction": {"pos", 1.5}, "flag": {"pos", true}, "negative": {"pos", int64(-4)},
+		"event": {"event", "two"}, "row": {"row", int64(-1)}, "server": {"server_id", "x"}, "time": {"ts_sec", "now"},
+		"gtids": {"gtids", int64(5)},
+	} {
+		_, err := loadCursor(records.Doc{{Key: "file", Value: "b.000003"}, {Key: "pos", Value: int64(4)}}.Set(c.key, c.value))
+		if err == nil || !strings.Contains(err.Error(), c.key) {
+			t.Errorf("%s: %s=%v: %v, want an error that names the key", name, c.key, c.value, err)
+		}
+	}
+	// Debezium reads a missing position as the start of the file, and null as missing.
+	c, err := loadCursor(records.Doc{{Key: "file", Value: "b.000003"}, {Key: "event", Value: nil}})
+	if err != nil || c.pos != 0 || c.event != 0 {
+		t.Errorf("missing numbers: %+v, %v", c, err)
 	}
 }

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"strings"
-	"unicode/utf16"
 
 	"github.com/anabranch/anabranch/capture/relational"
 	"github.com/anabranch/anabranch/records"
@@ -60,8 +59,6 @@ func (t *txContext) event(table string) int64 {
 }
 
 func (t *txContext) end() { t.id, t.total, t.tables = "", 0, t.tables[:0] }
-
-func utf16of(s string) []uint16 { return utf16.Encode([]rune(s)) }
 
 // appendTransaction adds a BEGIN or END record. It has no headers and no fixed partition (DM-22, DM-23).
 func appendTransaction(b *records.Batch, sc *relational.Schemas, topic, status string, t *txContext, tsMillis int64) {
