@@ -10,7 +10,7 @@ import (
 type lane struct {
 	run   *incarnation
 	table string
-	chain []Transform
+	chain Chain
 	ready bool // the chain is made
 	dead  bool
 }
@@ -54,12 +54,10 @@ func (l *lane) deliver(w *batchWork) (err error) {
 		}
 		l.ready = true
 	}
-	if len(w.batch.Records) > 0 {
-		for _, t := range l.chain {
-			if err := t.Apply(w.batch); err != nil {
-				w.batch.Release()
-				return err
-			}
+	if len(w.batch.Records) > 0 && l.chain != nil {
+		if err := l.chain.Apply(l.run.work, w.batch); err != nil {
+			w.batch.Release()
+			return err
 		}
 	}
 	if len(w.batch.Records) == 0 {

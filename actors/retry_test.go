@@ -161,9 +161,9 @@ func TestTask_BatchEmptiedByTransformsCountsAsDelivered(t *testing.T) {
 				t.Error("an empty batch was written")
 				return nil
 			}},
-			NewChain: func() ([]Transform, error) {
+			NewChain: func() (Chain, error) {
 				chains.Add(1)
-				return []Transform{applyFunc(func(b *records.Batch) error { b.Records = b.Records[:0]; return nil })}, nil
+				return applyFunc(func(b *records.Batch) error { b.Records = b.Records[:0]; return nil }), nil
 			},
 		}))
 		frames <- frameOf(at("s", 7), batchOf("a", 1, 2), batchOf("b", 3), batchOf("a"))
@@ -197,12 +197,12 @@ func TestTask_StaysRunningAtTheEndOfItsSource(t *testing.T) {
 func TestLane_DeliversNothingAfterAFailure(t *testing.T) {
 	cases := []struct {
 		name  string
-		chain func() ([]Transform, error)
+		chain func() (Chain, error)
 		write func() error
 	}{
 		{"write fails", nil, func() error { return errPlain }},
 		{"write panics", nil, func() error { return explode(nil) }},
-		{"transform panics", func() ([]Transform, error) { return []Transform{applyFunc(explode)}, nil }, nil},
+		{"transform panics", func() (Chain, error) { return applyFunc(explode), nil }, nil},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -35,9 +35,10 @@ type OffsetStore interface {
 	Store(ctx context.Context, connector string, positions []records.Position) error
 }
 
-// Transform is one step of a lane's chain. It changes the batch in place and may drop records.
-type Transform interface {
-	Apply(b *records.Batch) error
+// Chain is the transforms of one lane. It changes the batch in place and may drop records; an
+// error ends the task.
+type Chain interface {
+	Apply(ctx context.Context, b *records.Batch) error
 }
 
 // Connector is what the herder asks the system to run.
@@ -58,8 +59,8 @@ type Task struct {
 type Parts struct {
 	Source capture.Source
 	Sink   deliver.Sink
-	// NewChain makes the transforms of one lane; nil or an empty result means none.
-	NewChain func() ([]Transform, error)
+	// NewChain makes the transforms of one lane; nil means none.
+	NewChain func() (Chain, error)
 	// Offsets is nil for sink connectors: Source.Commit is their offset store.
 	Offsets OffsetStore
 	// MaxRetries bounds the restarts in a row after retriable failures; negative is unlimited

@@ -258,13 +258,13 @@ func TestTask_FailsForGood(t *testing.T) {
 		}, []string{"org.apache.kafka.connect.errors.ConnectException: plain error\n\tat anabranch/read(c-0)"}},
 		{"transform", func(f chan *records.Frame) Parts {
 			return Parts{Source: &fakeSource{read: readFrames(f)}, Offsets: &memoryOffsets{}, Sink: &fakeSink{},
-				NewChain: func() ([]Transform, error) {
-					return []Transform{applyFunc(func(*records.Batch) error { return errPlain })}, nil
+				NewChain: func() (Chain, error) {
+					return applyFunc(func(*records.Batch) error { return errPlain }), nil
 				}}
 		}, []string{"org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\n\tat anabranch/transform(a)\nCaused by: ", "plain error"}},
 		{"panic in a transform", func(f chan *records.Frame) Parts {
 			return Parts{Source: &fakeSource{read: readFrames(f)}, Offsets: &memoryOffsets{}, Sink: &fakeSink{},
-				NewChain: func() ([]Transform, error) { return []Transform{applyFunc(explode)}, nil }}
+				NewChain: func() (Chain, error) { return applyFunc(explode), nil }}
 		}, []string{"org.apache.kafka.connect.errors.ConnectException: panic: boom\n", "\tat github.com/anabranch/anabranch/actors.explode(task_test.go:"}},
 		{"panic in the source", func(chan *records.Frame) Parts {
 			return Parts{Offsets: &memoryOffsets{}, Sink: &fakeSink{}, Source: &fakeSource{read: func(context.Context) (*records.Frame, error) {
@@ -283,7 +283,7 @@ func TestTask_FailsForGood(t *testing.T) {
 		}, []string{"panic: boom", "actors.explode("}},
 		{"chain", func(f chan *records.Frame) Parts {
 			return Parts{Source: &fakeSource{read: readFrames(f)}, Offsets: &memoryOffsets{}, Sink: &fakeSink{},
-				NewChain: func() ([]Transform, error) { return nil, errPlain }}
+				NewChain: func() (Chain, error) { return nil, errPlain }}
 		}, []string{"plain error"}},
 		{"first open of the sink", func(chan *records.Frame) Parts {
 			return Parts{Source: &fakeSource{}, Sink: &fakeSink{open: func(context.Context) error { return errPlain }}}
@@ -329,7 +329,7 @@ func TestTask_FailsForGood(t *testing.T) {
 
 type applyFunc func(*records.Batch) error
 
-func (f applyFunc) Apply(b *records.Batch) error { return f(b) }
+func (f applyFunc) Apply(_ context.Context, b *records.Batch) error { return f(b) }
 
 func explode(*records.Batch) error { panic("boom") }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
 )
@@ -44,7 +45,7 @@ func (t *taskEnv) values() (*configs.Values, error) {
 }
 
 // chain is the connector's chain of transforms as lanes make it.
-func (t *taskEnv) chain() (func() ([]actors.Transform, error), error) {
+func (t *taskEnv) chain() (func() (actors.Chain, error), error) {
 	c, problems := transforms.ParseChain(t.config)
 	if len(problems) > 0 {
 		return nil, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
@@ -52,17 +53,7 @@ func (t *taskEnv) chain() (func() ([]actors.Transform, error), error) {
 	if c.Len() == 0 {
 		return nil, nil
 	}
-	return func() ([]actors.Transform, error) {
-		steps, err := c.New()
-		if err != nil {
-			return nil, err
-		}
-		out := make([]actors.Transform, len(steps))
-		for i, s := range steps {
-			out[i] = s
-		}
-		return out, nil
-	}, nil
+	return func() (actors.Chain, error) { return c.New(records.Strict) }, nil
 }
 
 // converter makes one of the task's converters. When the connector names the class, only its

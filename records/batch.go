@@ -57,6 +57,8 @@ type Batch struct {
 	Vals    []Value
 	Arena   []byte
 	Headers []Header
+	// Consumed are the records as they came, by offset; only kept for a dead letter queue.
+	Consumed []Consumed
 	// SourceMillis is the time of the newest change in the batch at its source, 0 if unknown.
 	SourceMillis int64
 
@@ -106,13 +108,20 @@ func (b *Batch) Release() {
 	clear(b.Topics)
 	b.Topics, b.Schemas, b.Records = b.Topics[:0], b.Schemas[:1], b.Records[:0]
 	b.Vals, b.Arena, b.Headers = b.Vals[:0], b.Arena[:0], b.Headers[:0]
+	clear(b.Consumed)
+	b.Consumed = b.Consumed[:0]
 	b.Origin, b.SourceMillis = Origin{}, 0
 	batchPool.Put(b)
 }
 
 // SizeBytes is what the batch holds in memory, for the budget.
 func (b *Batch) SizeBytes() int64 {
-	return int64(len(b.Arena)) + int64(len(b.Vals))*24 + int64(len(b.Records))*104
+	n := int64(len(b.Arena)) + int64(len(b.Vals))*24 + int64(len(b.Records))*104
+	for i := range b.Consumed {
+		c := &b.Consumed[i]
+		n += int64(len(c.Key)+len(c.Value)) + 160
+	}
+	return n
 }
 
 // TopicIndex returns the index of a topic in the dictionary, adding it if needed.

@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"context"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 )
 
@@ -32,21 +34,14 @@ type Config struct {
 	MaxPollRecords int
 	// NewKey, NewValue and NewHeader make converters; NewHeader nil is SimpleHeaderConverter.
 	NewKey, NewValue, NewHeader func() converters.Converter
-	// Refused is asked about a record that a converter cannot read (errors.tolerance, the dead
-	// letter queue; CW-288 to CW-294): nil drops the record, an error ends the task. nil
-	// tolerates nothing. It is called by Read.
-	Refused func(r *kgo.Record, stage Stage, err error) error
+	// Failures decides about records that a converter cannot read; nil is records.Strict.
+	Failures records.Failures
+	// KeepConsumed keeps each record's bytes in its batch, for a dead letter queue.
+	KeepConsumed bool
+	// BeforeCommit returns when everything is durable that must be so before offsets are
+	// committed, such as the dead letter queue (invariant 2); nil is nothing.
+	BeforeCommit func(ctx context.Context) error
 }
-
-// Stage names the converter that failed, as Connect does (CW-288).
-type Stage string
-
-// The stages.
-const (
-	KeyConverter    Stage = "KEY_CONVERTER"
-	ValueConverter  Stage = "VALUE_CONVERTER"
-	HeaderConverter Stage = "HEADER_CONVERTER"
-)
 
 // FromSettings starts a Config from a translated consumer configuration. connector gives the
 // group its name unless group.id is set.

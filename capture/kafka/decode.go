@@ -2,12 +2,10 @@ package kafka
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
+	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 )
@@ -30,7 +28,7 @@ func newDecoder(cfg *Config, m *metrics) *decoder {
 
 // frame decodes the first n of recs, bounded by rows and bytes. Records that are dropped
 // count for the position (CW-279), also when nothing else is left.
-func (d *decoder) frame(tp topicPartition, recs []*kgo.Record) (f *records.Frame, n int, err error) {
+func (d *decoder) frame(ctx context.Context, tp topicPartition, recs []*kgo.Record) (f *records.Frame, n int, err error) {
 	b := records.NewBatch(records.Origin{Table: tp.lane(), Topic: tp.topic, Partition: tp.partition})
 	topic := b.TopicIndex(tp.topic)
 	size := 0
@@ -42,15 +40,22 @@ func (d *decoder) frame(tp topicPartition, recs []*kgo.Record) (f *records.Frame
 		size += len(r.Key) + len(r.Value)
 		b.SourceMillis = max(b.SourceMillis, r.Timestamp.UnixMilli())
 		vals, arena := len(b.Vals), len(b.Arena)
-		out, stage, err := d.record(b, r, prev, prevOff, prevN)
+		headers := len(b.Headers)
+		out, stage, class, err := d.record(b, r, prev, prevOff, prevN)
 		if err != nil {
-			b.Vals, b.Arena = b.Vals[:vals], b.Arena[:arena]
-			d.m.refused.Inc()
-			if err := d.refuse(r, stage, err); err != nil {
+			undo := func() { b.Vals, b.Arena, b.Headers = b.Vals[:vals], b.Arena[:arena], b.Headers[:headers] }
+			undo()
+			var dropped bool
+			if out, dropped, err = d.refused(ctx, b, r, undo, &records.Failure{Stage: stage, Class: class, Err: err}); err != nil {
 				b.Release()
 				return nil, 0, err
 			}
-			continue
+			if dropped {
+				continue
+			}
+		}
+		if d.cfg.KeepConsumed {
+			b.Consumed = append(b.Consumed, consumed(r))
 		}
 		out.Topic = topic
 		prev, prevOff, prevN = r, out.HeaderOff, out.HeaderN
@@ -72,14 +77,14 @@ func (d *decoder) frame(tp topicPartition, recs []*kgo.Record) (f *records.Frame
 	return f, n, nil
 }
 
-func (d *decoder) record(b *records.Batch, r, prev *kgo.Record, prevOff, prevN uint32) (out records.Record, stage Stage, err error) {
-	ks, k, err := d.key.Decode(r.Key, b)
+func (d *decoder) record(b *records.Batch, r, prev *kgo.Record, prevOff, prevN uint32) (out records.Record, stage records.Stage, class string, err error) {
+	ks, k, err := d.key.Decode(r.Topic, r.Key, b)
 	if err != nil {
-		return out, KeyConverter, err
+		return out, records.StageKeyConverter, d.key.Class(), err
 	}
-	vs, v, err := d.value.Decode(r.Value, b)
+	vs, v, err := d.value.Decode(r.Topic, r.Value, b)
 	if err != nil {
-		return out, ValueConverter, err
+		return out, records.StageValueConverter, d.value.Class(), err
 	}
 	out = records.Record{Key: k, Value: v, KeySchema: b.SchemaIndex(ks), ValueSchema: b.SchemaIndex(vs),
 		Partition: r.Partition, Timestamp: r.Timestamp.UnixMilli(), Offset: r.Offset}
@@ -91,16 +96,15 @@ func (d *decoder) record(b *records.Batch, r, prev *kgo.Record, prevOff, prevN u
 		out.HeaderOff = uint32(len(b.Headers))
 		for i := range r.Headers {
 			h := &r.Headers[i]
-			hs, hv, err := d.header.Decode(h.Value, b)
+			hs, hv, err := d.header.Decode(r.Topic, h.Value, b)
 			if err != nil {
-				b.Headers = b.Headers[:out.HeaderOff]
-				return out, HeaderConverter, err
+				return out, records.StageHeaderConverter, d.header.Class(), err
 			}
 			b.Headers = append(b.Headers, records.Header{Key: h.Key, Schema: hs, Value: hv})
 		}
 		out.HeaderN = uint32(len(r.Headers))
 	}
-	return out, "", nil
+	return out, "", "", nil
 }
 
 // sameHeaders is true for most neighbours: Debezium's context headers do not change.
@@ -116,21 +120,31 @@ func sameHeaders(a, b []kgo.RecordHeader) bool {
 	return true
 }
 
-// refuse decides about a record that a converter cannot read (CW-290).
-func (d *decoder) refuse(r *kgo.Record, stage Stage, err error) error {
-	if d.cfg.Refused != nil {
-		err := d.cfg.Refused(r, stage, err)
-		if err == nil {
-			return nil
+// refused tries a record again if that may help, and asks what to do if it does not.
+func (d *decoder) refused(ctx context.Context, b *records.Batch, r *kgo.Record, undo func(), f *records.Failure) (out records.Record, dropped bool, err error) {
+	if records.Retriable(f.Err) {
+		f.Err = d.cfg.Failures.Retry(ctx, f.Stage, f.Class, f.Err, func() error {
+			undo()
+			out, f.Stage, f.Class, err = d.record(b, r, nil, 0, 0)
+			return err
+		})
+		if f.Err == nil {
+			return out, false, nil
 		}
+		undo()
 	}
-	class := ""
-	var j interface{ JavaClass() string }
-	if errors.As(err, &j) {
-		class = j.JavaClass()
+	d.m.refused.Inc()
+	c := consumed(r)
+	f.Consumed = &c
+	return out, true, d.cfg.Failures.Handle(ctx, f)
+}
+
+// consumed is a record as it came. Its bytes belong to the record, nobody writes them again.
+func consumed(r *kgo.Record) records.Consumed {
+	c := records.Consumed{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(),
+		LogAppendTime: r.Attrs.TimestampType() == 1, Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		c.Headers = append(c.Headers, records.RawHeader{Key: h.Key, Value: h.Value})
 	}
-	return &capture.Error{Op: "Tolerance exceeded in error handler",
-		Hint: "errors.tolerance=all with errors.deadletterqueue.topic.name lets the task go on without such records",
-		Cause: &capture.Error{Op: "convert record", Class: class, Cause: err,
-			Subject: fmt.Sprintf("topic %s partition %d offset %d (%s)", r.Topic, r.Partition, r.Offset, stage)}}
+	return c
 }

@@ -77,6 +77,9 @@ func New(cfg Config, env capture.Env) *Source {
 		}
 		cfg.NewHeader = newHeader
 	}
+	if cfg.Failures == nil {
+		cfg.Failures = records.Strict
+	}
 	if cfg.PatternRefresh <= 0 {
 		cfg.PatternRefresh = 5 * time.Minute
 	}
@@ -172,7 +175,7 @@ func (s *Source) Read(ctx context.Context) (*records.Frame, error) {
 		}
 		if len(s.queue) > 0 {
 			c := &s.queue[0]
-			f, n, err := s.decode.frame(c.topicPartition, c.recs)
+			f, n, err := s.decode.frame(ctx, c.topicPartition, c.recs)
 			if err != nil {
 				s.fatal = err // the same record would be skipped by reading on
 				return nil, err
@@ -278,6 +281,11 @@ func (s *Source) CommitAll(ctx context.Context, positions []records.Position) er
 	}
 	if len(offsets) == 0 {
 		return nil
+	}
+	if s.cfg.BeforeCommit != nil {
+		if err := s.cfg.BeforeCommit(ctx); err != nil {
+			return err
+		}
 	}
 	err := s.commit(ctx, offsets)
 	if err != nil {

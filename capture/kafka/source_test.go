@@ -227,7 +227,7 @@ func TestSource_RecordThatCannotBeReadEndsTheTaskOrIsDropped(t *testing.T) {
 
 	cfg := config(t, addrs)
 	var dropped []int64
-	cfg.Refused = func(r *kgo.Record, stage Stage, err error) error { dropped = append(dropped, r.Offset); return nil }
+	cfg.Failures = tolerant(func(f *records.Failure) { dropped = append(dropped, f.Consumed.Offset) })
 	s = openSource(t, cfg, nil)
 	frames := read(t, s, map[string]int64{"a-0": 4})
 	if len(frames) != 1 || len(frames[0].Batches[0].Records) != 2 || !slices.Equal(dropped, []int64{1, 3}) {
@@ -240,6 +240,14 @@ func TestSource_RecordThatCannotBeReadEndsTheTaskOrIsDropped(t *testing.T) {
 	if got := committed(t, addrs, "a", 0); got != 4 {
 		t.Fatalf("committed %d", got)
 	}
+}
+
+// tolerant drops every record that fails.
+type tolerant func(*records.Failure)
+
+func (t tolerant) Handle(_ context.Context, f *records.Failure) error { t(f); return nil }
+func (tolerant) Retry(_ context.Context, _ records.Stage, _ string, first error, _ func() error) error {
+	return first
 }
 
 func TestSource_RevokedPartitionsAreDrainedFirst(t *testing.T) {

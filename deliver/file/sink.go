@@ -59,7 +59,7 @@ func (s *sink) WriteBatch(_ context.Context, b *records.Batch) error {
 		if r.Value.Kind == records.KindBytes {
 			c = s.blob
 		}
-		out, isNull, err := c.Append(s.buf, b, b.Schemas[r.ValueSchema], r.Value)
+		out, isNull, err := c.Append(s.buf, "", b, b.Schemas[r.ValueSchema], r.Value)
 		if err != nil {
 			return deliver.Errorf("format line", fmt.Sprintf("%s offset %d", b.Origin.Table, r.Offset), "", "%w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 )
 
@@ -34,20 +35,9 @@ type Config struct {
 	NewKey, NewValue, NewHeader func() converters.Converter
 	// Topics says how missing topics are made; nil leaves it to the broker (CW-269).
 	Topics *TopicCreation
-	// Tolerate is asked about a record that a converter refuses (errors.tolerance, CW-288):
-	// true drops the record. nil tolerates nothing. It is called by lanes, so concurrently.
-	Tolerate func(stage Stage, topic string, err error) bool
+	// Failures decides about records that a converter refuses; nil is records.Strict.
+	Failures records.Failures
 }
-
-// Stage names the converter that failed, as Connect does (CW-288).
-type Stage string
-
-// The stages.
-const (
-	KeyConverter    Stage = "KEY_CONVERTER"
-	ValueConverter  Stage = "VALUE_CONVERTER"
-	HeaderConverter Stage = "HEADER_CONVERTER"
-)
 
 // FromSettings starts a Config from a translated producer configuration.
 func FromSettings(s *kafkaprops.Settings) Config {

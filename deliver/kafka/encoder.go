@@ -3,8 +3,6 @@ package kafka
 import (
 	"bytes"
 	"context"
-	"errors"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +17,9 @@ type encoder struct {
 	key, value, header converters.Converter
 	last               headerSet
 	scratch            []byte
+	// The headers of the batch's record before: many records share one range.
+	set                []kgo.RecordHeader
+	headerOff, headerN uint32
 }
 
 // headerSet is an encoded set of headers and what it was made of. Debezium's four context
@@ -49,8 +50,7 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch, from int
 	}
 	topic := uint16(0)
 	ready := false
-	var headers []kgo.RecordHeader
-	headerOff, headerN := uint32(0), uint32(0)
+	e.headerN = 0
 	i := from
 	for ; i < len(b.Records) && len(bl.arena) < blockBytes; i++ {
 		r := &b.Records[i]
@@ -63,59 +63,65 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch, from int
 		if r.Timestamp < 0 && r.Timestamp != records.NoTimestamp {
 			return i, deliver.Errorf("write record", "topic "+b.Topics[topic], "", "Invalid record timestamp %d", r.Timestamp)
 		}
-		start := len(bl.arena)
-		arena, nullKey, err := e.key.Append(bl.arena, b, b.Schemas[r.KeySchema], r.Key)
+		sp := span{start: len(bl.arena), topic: b.Topics[topic], partition: r.Partition, timestamp: r.Timestamp}
+		arena, stage, class, err := e.record(bl.arena, b, r, &sp)
 		if err != nil {
-			if err := s.refused(KeyConverter, b.Topics[topic], i, err); err != nil {
+			if arena, sp, err = s.refused(ctx, e, bl.arena, b, r, sp, &records.Failure{Stage: stage, Class: class, Err: err}); err != nil {
 				return i, err
 			}
-			continue
-		}
-		mid := len(arena)
-		arena, nullValue, err := e.value.Append(arena, b, b.Schemas[r.ValueSchema], r.Value)
-		if err != nil {
-			if err := s.refused(ValueConverter, b.Topics[topic], i, err); err != nil {
-				return i, err
-			}
-			continue
-		}
-		if r.HeaderN == 0 {
-			headers, headerN = nil, 0
-		} else if r.HeaderOff != headerOff || r.HeaderN != headerN {
-			if headers, err = e.headers(b, b.RecordHeaders(r)); err != nil {
-				headerN = 0
-				if err := s.refused(HeaderConverter, b.Topics[topic], i, err); err != nil {
-					return i, err
-				}
+			if arena == nil {
 				continue
 			}
-			headerOff, headerN = r.HeaderOff, r.HeaderN
 		}
 		bl.arena = arena
-		bl.spans = append(bl.spans, span{start: start, mid: mid, end: len(arena), nullKey: nullKey, nullValue: nullValue,
-			topic: b.Topics[topic], headers: headers, partition: r.Partition, timestamp: r.Timestamp})
+		bl.spans = append(bl.spans, sp)
 	}
 	bl.seal(time.Now())
 	return i, nil
 }
 
-// refused decides about a record that a converter cannot write (CW-290).
-func (s *Sink) refused(stage Stage, topic string, index int, err error) error {
+// refused tries a record again if that may help. arena nil without an error means that the record
+// is dropped on purpose.
+func (s *Sink) refused(ctx context.Context, e *encoder, from []byte, b *records.Batch, r *records.Record, sp span, f *records.Failure) (arena []byte, _ span, err error) {
+	if records.Retriable(f.Err) {
+		f.Err = s.cfg.Failures.Retry(ctx, f.Stage, f.Class, f.Err, func() error {
+			arena, f.Stage, f.Class, err = e.record(from, b, r, &sp)
+			return err
+		})
+		if f.Err == nil {
+			return arena, sp, nil
+		}
+	}
 	s.m.refused.Inc()
-	if s.cfg.Tolerate != nil && s.cfg.Tolerate(stage, topic, err) {
-		return nil
+	return nil, sp, s.cfg.Failures.Handle(ctx, f)
+}
+
+// record appends key and value of a record and says in sp where they are. After an error the
+// arena is as it was.
+func (e *encoder) record(arena []byte, b *records.Batch, r *records.Record, sp *span) (out []byte, stage records.Stage, class string, err error) {
+	if out, sp.nullKey, err = e.key.Append(arena, sp.topic, b, b.Schemas[r.KeySchema], r.Key); err != nil {
+		return arena, records.StageKeyConverter, e.key.Class(), err
 	}
-	class := ""
-	var j interface{ JavaClass() string }
-	if errors.As(err, &j) {
-		class = j.JavaClass()
+	sp.mid = len(out)
+	if out, sp.nullValue, err = e.value.Append(out, sp.topic, b, b.Schemas[r.ValueSchema], r.Value); err != nil {
+		return arena, records.StageValueConverter, e.value.Class(), err
 	}
-	return &deliver.Error{Op: "Tolerance exceeded in error handler", Cause: &deliver.Error{
-		Op: "convert record for topic", Subject: topic + " (" + string(stage) + ", record " + strconv.Itoa(index) + " of its batch)", Cause: err, Class: class}}
+	sp.end, sp.headers = len(out), nil
+	if r.HeaderN > 0 {
+		if r.HeaderOff != e.headerOff || r.HeaderN != e.headerN {
+			e.headerN = 0
+			if e.set, err = e.headers(sp.topic, b, b.RecordHeaders(r)); err != nil {
+				return arena, records.StageHeaderConverter, e.header.Class(), err
+			}
+			e.headerOff, e.headerN = r.HeaderOff, r.HeaderN
+		}
+		sp.headers = e.set
+	}
+	return out, "", "", nil
 }
 
 // headers encodes a record's headers, or finds that they equal the last ones.
-func (e *encoder) headers(b *records.Batch, hs []records.Header) ([]kgo.RecordHeader, error) {
+func (e *encoder) headers(topic string, b *records.Batch, hs []records.Header) ([]kgo.RecordHeader, error) {
 	if e.last.matches(b, hs) {
 		return e.last.out, nil
 	}
@@ -123,7 +129,7 @@ func (e *encoder) headers(b *records.Batch, hs []records.Header) ([]kgo.RecordHe
 	simple := true
 	for i := range hs {
 		h := &hs[i]
-		out, isNull, err := e.header.Append(e.scratch[:0], b, h.Schema, h.Value)
+		out, isNull, err := e.header.Append(e.scratch[:0], topic, b, h.Schema, h.Value)
 		if err != nil {
 			return nil, err
 		}

@@ -69,6 +69,9 @@ func New(cfg Config, env deliver.Env) *Sink {
 		}
 		cfg.NewHeader = newHeader
 	}
+	if cfg.Failures == nil {
+		cfg.Failures = records.Strict
+	}
 	s := &Sink{cfg: cfg, env: env, budget: semaphore.NewWeighted(cfg.BufferBytes), size: cfg.BufferBytes}
 	s.blocks.New = func() any { return newBlock(s) }
 	s.life, s.end = context.WithCancel(context.Background())

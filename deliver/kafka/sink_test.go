@@ -175,15 +175,23 @@ func TestSink_RefusedRecordFailsOrIsDropped(t *testing.T) {
 	if !errors.As(errors.Unwrap(err), &class) || class.JavaClass() != "org.apache.kafka.connect.errors.DataException" {
 		t.Fatal("the cause is not a DataException")
 	}
-	var asked []Stage
-	cfg.Tolerate = func(stage Stage, topic string, err error) bool { asked = append(asked, stage); return true }
+	var asked []records.Stage
+	cfg.Failures = tolerant(func(f *records.Failure) { asked = append(asked, f.Stage) })
 	if err := write(t, openSink(t, cfg), bad()); err != nil {
 		t.Fatal(err)
 	}
 	got := consume(t, c.ListenAddrs(), "r", 2)
-	if len(asked) != 1 || asked[0] != ValueConverter || binary.BigEndian.Uint64(got[1].Key) != 2 {
+	if len(asked) != 1 || asked[0] != records.StageValueConverter || binary.BigEndian.Uint64(got[1].Key) != 2 {
 		t.Fatalf("asked %v, %d records", asked, len(got))
 	}
+}
+
+// tolerant drops every record that fails.
+type tolerant func(*records.Failure)
+
+func (t tolerant) Handle(_ context.Context, f *records.Failure) error { t(f); return nil }
+func (tolerant) Retry(_ context.Context, _ records.Stage, _ string, first error, _ func() error) error {
+	return first
 }
 
 func TestSink_OpenFailsWithoutABroker(t *testing.T) {
@@ -232,12 +240,12 @@ func TestEncoder_RepeatedHeadersAreShared(t *testing.T) {
 	hs := []records.Header{{Key: "a", Value: b.AddString("x")}, {Key: "b", Value: b.AddString("y")}}
 	again := []records.Header{{Key: "a", Value: b.AddString("x")}, {Key: "b", Value: b.AddString("y")}}
 	other := []records.Header{{Key: "a", Value: b.AddString("x")}, {Key: "b", Value: b.AddString("z")}}
-	first, _ := e.headers(b, hs)
-	if n := testing.AllocsPerRun(100, func() { e.headers(b, again) }); n != 0 {
+	first, _ := e.headers("t", b, hs)
+	if n := testing.AllocsPerRun(100, func() { e.headers("t", b, again) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	second, _ := e.headers(b, again)
-	third, _ := e.headers(b, other)
+	second, _ := e.headers("t", b, again)
+	third, _ := e.headers("t", b, other)
 	if &first[0] != &second[0] || bytes.Equal(first[1].Value, third[1].Value) || string(first[1].Value) != "y" {
 		t.Error("headers are mixed up")
 	}

@@ -62,14 +62,14 @@ func envelope() (*records.Batch, *records.Schema, records.Value) {
 func benchAppend(b *testing.B, schemas string) {
 	batch, s, v := envelope()
 	c := must(b, JSONClass, "schemas.enable", schemas)
-	buf, _, err := c.Append(nil, batch, s, v)
+	buf, _, err := c.Append(nil, "t", batch, s, v)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
 	for b.Loop() {
-		buf, _, _ = c.Append(buf[:0], batch, s, v)
+		buf, _, _ = c.Append(buf[:0], "t", batch, s, v)
 	}
 }
 
@@ -79,13 +79,13 @@ func BenchmarkJSONAppend_Envelope13WithSchema(b *testing.B) { benchAppend(b, "tr
 func benchDecode(b *testing.B, schemas string) {
 	batch, s, v := envelope()
 	c := must(b, JSONClass, "schemas.enable", schemas)
-	text, _, _ := c.Append(nil, batch, s, v)
+	text, _, _ := c.Append(nil, "t", batch, s, v)
 	in := records.NewBatch(records.Origin{})
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
 		in.Arena, in.Vals = in.Arena[:0], in.Vals[:0]
-		if _, _, err := c.Decode(text, in); err != nil {
+		if _, _, err := c.Decode("t", text, in); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,15 +10,17 @@ import (
 // Converter is one of Kafka Connect's converters. It is not safe for concurrent use: one
 // per lane and side.
 type Converter interface {
+	// Class is the Java class name.
+	Class() string
 	// Append appends the bytes of v, a value of batch b, to dst and returns the longer slice.
-	// schema nil means schemaless. isNull tells that the record's key, value or header is a
+	// topic is where the record goes; schema nil means schemaless. isNull tells that the record's key, value or header is a
 	// Kafka null; nothing was appended then. After an error dst is as long as before, its
 	// spare capacity may have been written.
-	Append(dst []byte, b *records.Batch, schema *records.Schema, v records.Value) (out []byte, isNull bool, err error)
-	// Decode adds the value of data to b's slab. data nil is a Kafka null. The returned
+	Append(dst []byte, topic string, b *records.Batch, schema *records.Schema, v records.Value) (out []byte, isNull bool, err error)
+	// Decode adds the value of data, read from topic, to b's slab. data nil is a Kafka null. The returned
 	// schema is nil for schemaless data; equal schema bytes give the same pointer. data is
 	// not kept.
-	Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error)
+	Decode(topic string, data []byte, b *records.Batch) (*records.Schema, records.Value, error)
 }
 
 // The converters' class names (CW-327).

@@ -83,7 +83,7 @@ func TestConverters_EqualConnect(t *testing.T) {
 		}
 		b := records.NewBatch(records.Origin{})
 		got := ""
-		if s, v, err := dec.Decode([]byte(text), b); err != nil {
+		if s, v, err := dec.Decode("t", []byte(text), b); err != nil {
 			got = "error: " + err.Error()
 		} else {
 			got = out(t, outs[way], b, s, v)
@@ -110,7 +110,7 @@ func TestSimpleHeader_ReadsAsConnect(t *testing.T) {
 	for _, l := range lines(t, "headers.txt") {
 		text := unquote(t, l[0])
 		b := records.NewBatch(records.Origin{})
-		s, v, err := h.Decode([]byte(text), b)
+		s, v, err := h.Decode("t", []byte(text), b)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue

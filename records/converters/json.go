@@ -47,7 +47,10 @@ func newJSON(s *jsonShared) *jsonConverter {
 }
 
 // Append implements Converter.
-func (c *jsonConverter) Append(dst []byte, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
+// Class implements Converter.
+func (c *jsonConverter) Class() string { return JSONClass }
+
+func (c *jsonConverter) Append(dst []byte, _ string, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
 	if schema == nil && v.Kind == records.KindNull {
 		return dst, true, nil
 	}

@@ -40,7 +40,7 @@ const envelopeText = `JsonConverter with schemas.enable requires "schema" and "p
 	` If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration.`
 
 // Decode implements Converter.
-func (c *jsonConverter) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+func (c *jsonConverter) Decode(_ string, data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
 	if data == nil {
 		return nil, records.Null, nil
 	}

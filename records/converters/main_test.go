@@ -29,7 +29,7 @@ func must(t testing.TB, class string, cfg ...string) Converter {
 // out converts one value to text; "<null>" is a Kafka null.
 func out(t testing.TB, c Converter, b *records.Batch, s *records.Schema, v records.Value) string {
 	t.Helper()
-	p, isNull, err := c.Append([]byte("prefix:"), b, s, v)
+	p, isNull, err := c.Append([]byte("prefix:"), "t", b, s, v)
 	if err != nil {
 		return "error: " + err.Error()
 	}

@@ -28,7 +28,9 @@ var optionalBytes = &records.Schema{Type: records.Bytes, Optional: true}
 // byteArrayConverter passes bytes through (CW-324).
 type byteArrayConverter struct{}
 
-func (byteArrayConverter) Append(dst []byte, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
+func (byteArrayConverter) Class() string { return ByteArrayClass }
+
+func (byteArrayConverter) Append(dst []byte, _ string, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
 	if s != nil && s.Type != records.Bytes {
 		return dst, false, dataError("Invalid schema type for ByteArrayConverter: " + s.Type.String())
 	}
@@ -41,7 +43,7 @@ func (byteArrayConverter) Append(dst []byte, b *records.Batch, s *records.Schema
 	return append(dst, b.Raw(v)...), false, nil
 }
 
-func (byteArrayConverter) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+func (byteArrayConverter) Decode(_ string, data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
 	if data == nil {
 		return optionalBytes, records.Null, nil
 	}
@@ -51,6 +53,7 @@ func (byteArrayConverter) Decode(data []byte, b *records.Batch) (*records.Schema
 // primitive is one of the number converters or the boolean one: big-endian bytes of a fixed
 // length (CW-325, CW-326).
 type primitive struct {
+	class  string
 	name   string // as in Connect's messages
 	schema *records.Schema
 	kind   records.Kind
@@ -58,15 +61,17 @@ type primitive struct {
 }
 
 var primitives = map[string]*primitive{
-	ShortClass:   {"short", &records.Schema{Type: records.Int16, Optional: true}, records.KindInt16, 2},
-	IntegerClass: {"integer", &records.Schema{Type: records.Int32, Optional: true}, records.KindInt32, 4},
-	LongClass:    {"long", &records.Schema{Type: records.Int64, Optional: true}, records.KindInt64, 8},
-	FloatClass:   {"float", &records.Schema{Type: records.Float32, Optional: true}, records.KindFloat32, 4},
-	DoubleClass:  {"double", &records.Schema{Type: records.Float64, Optional: true}, records.KindFloat64, 8},
-	BooleanClass: {"boolean", &records.Schema{Type: records.Boolean, Optional: true}, records.KindBool, 1},
+	ShortClass:   {ShortClass, "short", &records.Schema{Type: records.Int16, Optional: true}, records.KindInt16, 2},
+	IntegerClass: {IntegerClass, "integer", &records.Schema{Type: records.Int32, Optional: true}, records.KindInt32, 4},
+	LongClass:    {LongClass, "long", &records.Schema{Type: records.Int64, Optional: true}, records.KindInt64, 8},
+	FloatClass:   {FloatClass, "float", &records.Schema{Type: records.Float32, Optional: true}, records.KindFloat32, 4},
+	DoubleClass:  {DoubleClass, "double", &records.Schema{Type: records.Float64, Optional: true}, records.KindFloat64, 8},
+	BooleanClass: {BooleanClass, "boolean", &records.Schema{Type: records.Boolean, Optional: true}, records.KindBool, 1},
 }
 
-func (p *primitive) Append(dst []byte, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
+func (p *primitive) Class() string { return p.class }
+
+func (p *primitive) Append(dst []byte, _ string, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
 	if p.kind == records.KindBool && s != nil && s.Type != records.Boolean {
 		return dst, false, dataError("Invalid schema type for BooleanConverter: " + s.Type.String())
 	}
@@ -93,7 +98,7 @@ func (p *primitive) Append(dst []byte, b *records.Batch, s *records.Schema, v re
 	return dst, false, nil
 }
 
-func (p *primitive) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+func (p *primitive) Decode(_ string, data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
 	if data == nil {
 		return p.schema, records.Null, nil
 	}

@@ -159,14 +159,14 @@ func TestJSON_RoundTrip(t *testing.T) {
 				s := genSchema(t, 3)
 				x, y := records.NewBatch(records.Origin{}), records.NewBatch(records.Origin{})
 				v := genValue(t, x, s)
-				text, isNull, err := c.Append(nil, x, s, v)
+				text, isNull, err := c.Append(nil, "t", x, s, v)
 				if err != nil || isNull {
 					t.Fatalf("append: %v %v", isNull, err)
 				}
 				if !json.Valid(text) {
 					t.Fatalf("not JSON: %s", text)
 				}
-				s2, w, err := c.Decode(text, y)
+				s2, w, err := c.Decode("t", text, y)
 				if err != nil {
 					t.Fatalf("decode: %v: %s", err, text)
 				}
@@ -176,7 +176,7 @@ func TestJSON_RoundTrip(t *testing.T) {
 				if !sameValue(x, s, v, y, w) {
 					t.Fatalf("value came back otherwise: %s", text)
 				}
-				s3, _, err := c.Decode(text, y)
+				s3, _, err := c.Decode("t", text, y)
 				if err != nil || s3 != s2 {
 					t.Fatal("the same bytes give another schema pointer")
 				}
@@ -195,11 +195,11 @@ func FuzzJSON_Decode(f *testing.F) {
 		for _, schemas := range []string{"true", "false"} {
 			c := must(t, JSONClass, "schemas.enable", schemas)
 			b := records.NewBatch(records.Origin{})
-			s, v, err := c.Decode(data, b)
+			s, v, err := c.Decode("t", data, b)
 			if err != nil {
 				continue
 			}
-			text, isNull, err := c.Append(nil, b, s, v)
+			text, isNull, err := c.Append(nil, "t", b, s, v)
 			if err != nil {
 				t.Fatalf("cannot write what was read: %v", err)
 			}
@@ -228,11 +228,11 @@ func FuzzSimpleHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := must(t, SimpleHeaderClass)
 		b := records.NewBatch(records.Origin{})
-		s, v, err := c.Decode(data, b)
+		s, v, err := c.Decode("t", data, b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Append(nil, b, s, v); err != nil {
+		if _, _, err := c.Append(nil, "t", b, s, v); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -242,17 +242,17 @@ func TestJSON_AppendDoesNotAllocate(t *testing.T) {
 	b, s, v := envelope()
 	for _, schemas := range []string{"true", "false"} {
 		c := must(t, JSONClass, "schemas.enable", schemas, "decimal.format", "numeric")
-		buf, _, err := c.Append(nil, b, s, v)
+		buf, _, err := c.Append(nil, "t", b, s, v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(100, func() { buf, _, _ = c.Append(buf[:0], b, s, v) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { buf, _, _ = c.Append(buf[:0], "t", b, s, v) }); n != 0 {
 			t.Errorf("schemas %s: Append allocates %v times", schemas, n)
 		}
 		in := records.NewBatch(records.Origin{})
 		read := func() {
 			in.Arena, in.Vals = in.Arena[:0], in.Vals[:0]
-			if _, _, err := c.Decode(buf, in); err != nil {
+			if _, _, err := c.Decode("t", buf, in); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -303,18 +303,18 @@ func TestPrimitives(t *testing.T) {
 		if got := out(t, conv, b, nil, c.v); got != c.want {
 			t.Errorf("%s writes %q", class, got)
 		}
-		s, v, err := conv.Decode([]byte(c.want), b)
+		s, v, err := conv.Decode("t", []byte(c.want), b)
 		if err != nil || v.Kind != c.v.Kind || s == nil || !s.Optional {
 			t.Errorf("%s reads %v %v", class, v, err)
 		}
 		if got := out(t, conv, b, nil, records.Null); got != "<null>" {
 			t.Errorf("%s writes null as %q", class, got)
 		}
-		if _, v, err := conv.Decode(nil, b); err != nil || !v.IsNull() {
+		if _, v, err := conv.Decode("t", nil, b); err != nil || !v.IsNull() {
 			t.Errorf("%s reads null as %v", class, v)
 		}
 		if class != StringClass && class != ByteArrayClass {
-			if _, _, err := conv.Decode([]byte("123"), b); err == nil {
+			if _, _, err := conv.Decode("t", []byte("123"), b); err == nil {
 				t.Errorf("%s takes a wrong length", class)
 			}
 			if got := out(t, conv, b, nil, b.AddString("x")); !strings.HasPrefix(got, "error: ") {
@@ -328,7 +328,7 @@ func TestPrimitives(t *testing.T) {
 func TestJSON_ErrorsNameTheFieldOnly(t *testing.T) {
 	c := must(t, JSONClass)
 	b := records.NewBatch(records.Origin{})
-	_, _, err := c.Decode([]byte(`{"schema":{"type":"struct","fields":[{"field":"after","type":"struct","fields":[{"field":"n","type":"int8"}]}]},"payload":{"after":{"n":"secret"}}}`), b)
+	_, _, err := c.Decode("t", []byte(`{"schema":{"type":"struct","fields":[{"field":"after","type":"struct","fields":[{"field":"n","type":"int8"}]}]},"payload":{"after":{"n":"secret"}}}`), b)
 	if err == nil || !strings.Contains(err.Error(), "(field payload.after.n)") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error is %v", err)
 	}

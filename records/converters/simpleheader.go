@@ -12,7 +12,9 @@ import (
 // whatever the text looks like.
 type simpleHeader struct{}
 
-func (c *simpleHeader) Append(dst []byte, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
+func (c *simpleHeader) Class() string { return SimpleHeaderClass }
+
+func (c *simpleHeader) Append(dst []byte, _ string, b *records.Batch, s *records.Schema, v records.Value) ([]byte, bool, error) {
 	if v.IsNull() {
 		return dst, true, nil
 	}
@@ -125,7 +127,7 @@ var (
 	requiredString = &records.Schema{Type: records.String}
 )
 
-func (c *simpleHeader) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+func (c *simpleHeader) Decode(_ string, data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
 	if data == nil {
 		return nil, records.Null, nil
 	}

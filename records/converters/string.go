@@ -12,7 +12,9 @@ var optionalString = &records.Schema{Type: records.String, Optional: true}
 // stringConverter is Connect's StringConverter: Java's toString of the value (CW-323).
 type stringConverter struct{}
 
-func (c *stringConverter) Append(dst []byte, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
+func (c *stringConverter) Class() string { return StringClass }
+
+func (c *stringConverter) Append(dst []byte, _ string, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
 	if v.IsNull() {
 		return dst, true, nil
 	}
@@ -24,7 +26,7 @@ func (c *stringConverter) Append(dst []byte, b *records.Batch, schema *records.S
 	return dst, false, nil
 }
 
-func (c *stringConverter) Decode(data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
+func (c *stringConverter) Decode(_ string, data []byte, b *records.Batch) (*records.Schema, records.Value, error) {
 	if data == nil {
 		return optionalString, records.Null, nil
 	}

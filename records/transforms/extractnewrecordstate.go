@@ -31,7 +31,8 @@ type extractNewRecordState struct {
 
 	plans map[*records.Schema]*extractPlan
 
-	// Headers of the record before, within one batch.
+	// Headers of the record before, within one batch; behind says that there is one.
+	behind         bool
 	lastOff, lastN uint32
 }
 
@@ -232,26 +233,20 @@ func (r *boundRef) value(b *records.Batch, env records.Value) records.Value {
 	return b.Elems(v)[r.field]
 }
 
-func (t *extractNewRecordState) Apply(b *records.Batch) error {
-	kept := b.Records[:0]
-	for i := range b.Records {
-		r := &b.Records[i]
-		if i > 0 && b.Origin.Topic == "" && r.Value.IsNull() && r.ValueSchema == 0 {
-			// In a source connector a tombstone shares the headers object of its delete event in
-			// Java, so what was added there is seen here too.
-			r.HeaderOff, r.HeaderN = t.lastOff, t.lastN
-		}
-		keep, err := t.record(b, r)
-		t.lastOff, t.lastN = r.HeaderOff, r.HeaderN
-		if err != nil {
-			return err
-		}
-		if keep {
-			kept = append(kept, *r)
-		}
+func (t *extractNewRecordState) start(*records.Batch) { t.behind = false }
+
+func (t *extractNewRecordState) Apply(b *records.Batch, r *records.Record) (keep bool, err error) {
+	was := *r
+	if t.behind && b.Origin.Topic == "" && r.Value.IsNull() && r.ValueSchema == 0 {
+		// In a source connector a tombstone shares the headers object of its delete event in
+		// Java, so what was added there is seen here too.
+		r.HeaderOff, r.HeaderN = t.lastOff, t.lastN
 	}
-	b.Records = kept
-	return nil
+	if keep, err = t.record(b, r); err != nil {
+		*r = was
+	}
+	t.lastOff, t.lastN, t.behind = r.HeaderOff, r.HeaderN, true
+	return keep, err
 }
 
 func (t *extractNewRecordState) record(b *records.Batch, r *records.Record) (keep bool, err error) {

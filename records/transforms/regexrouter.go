@@ -8,11 +8,13 @@ import (
 
 // regexRouter is org.apache.kafka.connect.transforms.RegexRouter (CW-365): a topic that
 // matches as a whole is replaced as Java's replaceFirst does. The work is done once per
-// topic of a batch's dictionary, not per record.
+// topic, not per record.
 type regexRouter struct {
 	regex       *javaregex.Regex
 	replacement string
 	memo        map[string]string
+	last        string // the topic seen last, and where it goes
+	lastTo      string
 }
 
 func regexRouterClass() Class {
@@ -44,26 +46,30 @@ func regexRouterClass() Class {
 // maxMemo bounds the memory of topics already routed.
 const maxMemo = 10000
 
-func (r *regexRouter) Apply(b *records.Batch) error {
-	for i, topic := range b.Topics {
-		to, known := r.memo[topic]
+func (t *regexRouter) Apply(b *records.Batch, r *records.Record) (keep bool, err error) {
+	topic := b.Topics[r.Topic]
+	if topic != t.last {
+		to, known := t.memo[topic]
 		if !known {
-			ok, err := r.regex.Matches(topic)
+			ok, err := t.regex.Matches(topic)
 			if err != nil {
-				return err
+				return true, err
 			}
 			to = topic
 			if ok {
-				if to, err = r.regex.ReplaceFirst(topic, r.replacement); err != nil {
-					return err
+				if to, err = t.regex.ReplaceFirst(topic, t.replacement); err != nil {
+					return true, err
 				}
 			}
-			if len(r.memo) >= maxMemo {
-				clear(r.memo)
+			if len(t.memo) >= maxMemo {
+				clear(t.memo)
 			}
-			r.memo[topic] = to
+			t.memo[topic] = to
 		}
-		b.Topics[i] = to
+		t.last, t.lastTo = topic, to
 	}
-	return nil
+	if t.lastTo != topic {
+		r.Topic = b.TopicIndex(t.lastTo)
+	}
+	return true, nil
 }

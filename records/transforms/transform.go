@@ -9,10 +9,19 @@ import (
 	"github.com/anabranch/anabranch/records"
 )
 
-// Transform is one step of a chain. Apply changes the batch in place and may drop records.
-// One instance serves one lane, so it needs no locks.
+// Transform is one step of a chain. One instance serves one lane, so it needs no locks.
 type Transform interface {
-	Apply(b *records.Batch) error
+	// Apply changes record r of b in place; keep false drops it. After an error r is as it
+	// was; what was appended to the batch's slabs may stay there.
+	Apply(b *records.Batch, r *records.Record) (keep bool, err error)
+}
+
+// starter is implemented by transforms that remember something within a batch only.
+type starter interface{ start(b *records.Batch) }
+
+// Predicate decides whether a transform sees a record (CW-350).
+type Predicate interface {
+	Test(b *records.Batch, r *records.Record) (bool, error)
 }
 
 // Class is what can be configured under transforms.<alias>.type.
@@ -23,9 +32,22 @@ type Class struct {
 	New func(v *configs.Values) (Transform, error)
 }
 
+// PredicateClass is what can be configured under predicates.<alias>.type.
+type PredicateClass struct {
+	Name string // Java class name
+	Def  *configs.Def
+	// New makes an instance from values that Def parsed without a problem.
+	New func(v *configs.Values) (Predicate, error)
+}
+
 // Classes lists the transforms of this package.
 func Classes() []Class {
 	return []Class{extractNewRecordStateClass(), regexRouterClass()}
+}
+
+// PredicateClasses lists the predicates of this package.
+func PredicateClasses() []PredicateClass {
+	return []PredicateClass{}
 }
 
 // classByName finds a class by its Java name or, as Connect allows, by its simple name with
@@ -38,97 +60,6 @@ func classByName(name string) (Class, bool) {
 		}
 	}
 	return Class{}, false
-}
-
-// Chain is a validated list of steps, from which a lane gets its own instances.
-type Chain struct {
-	steps []step
-}
-
-type step struct {
-	alias string
-	class Class
-	vals  *configs.Values
-}
-
-// Len is the number of steps.
-func (c *Chain) Len() int { return len(c.steps) }
-
-// ParseChain reads "transforms" and "transforms.<alias>.*" of a connector configuration
-// (CW-132, CW-349). Problems name the key that caused them.
-func ParseChain(cfg map[string]string) (*Chain, configs.Problems) {
-	var ps configs.Problems
-	chain := &Chain{}
-	seen := map[string]bool{}
-	for _, alias := range configs.SplitList(cfg["transforms"]) {
-		if seen[alias] {
-			ps = append(ps, configs.Problem{Key: "transforms", Message: fmt.Sprintf("Invalid value %s for configuration transforms: Duplicate alias provided.", cfg["transforms"])})
-			continue
-		}
-		seen[alias] = true
-		prefix := "transforms." + alias + "."
-		typ, given := cfg[prefix+"type"]
-		if !given {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf("Missing required configuration %q which has no default value.", prefix+"type")})
-			continue
-		}
-		class, known := classByName(strings.TrimSpace(typ))
-		if !known {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf(
-				"Invalid value %s for configuration %stype: Class %s could not be found. Transforms built in: %s", typ, prefix, typ, strings.Join(names(), ", "))})
-			continue
-		}
-		own := map[string]string{}
-		for k, v := range cfg {
-			if name, ok := strings.CutPrefix(k, prefix); ok && name != "type" {
-				own[name] = v
-			}
-		}
-		for _, reserved := range []string{"predicate", "negate"} {
-			if _, ok := own[reserved]; ok {
-				ps = append(ps, configs.Problem{Key: prefix + reserved, Message: fmt.Sprintf(
-					"Invalid configuration %s%s: predicates are not supported yet; remove it, or route the records that the transform should see to a connector of their own", prefix, reserved)})
-				delete(own, reserved)
-			}
-		}
-		vals, problems := class.Def.Parse(own)
-		for _, p := range problems {
-			ps = append(ps, configs.Problem{Key: prefix + p.Key, Message: strings.ReplaceAll(p.Message, "configuration "+p.Key, "configuration "+prefix+p.Key)})
-		}
-		if len(problems) > 0 {
-			continue
-		}
-		if _, err := class.New(vals); err != nil {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf("Invalid configuration of transform %s: %v", alias, err)})
-			continue
-		}
-		chain.steps = append(chain.steps, step{alias, class, vals})
-	}
-	return chain, ps
-}
-
-// New makes the transforms of one lane.
-func (c *Chain) New() ([]Transform, error) {
-	out := make([]Transform, 0, len(c.steps))
-	for _, s := range c.steps {
-		t, err := s.class.New(s.vals)
-		if err != nil {
-			return nil, fmt.Errorf("transform %s: %w", s.alias, err)
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
-
-// Warnings returns what the steps have to say about keys that they do not know.
-func (c *Chain) Warnings() []configs.Problem {
-	var out []configs.Problem
-	for _, s := range c.steps {
-		for _, w := range s.vals.Warnings {
-			out = append(out, configs.Problem{Key: "transforms." + s.alias + "." + w.Key, Message: w.Message})
-		}
-	}
-	return out
 }
 
 func names() []string {

@@ -173,14 +173,12 @@ func apply(t *testing.T, b *records.Batch, class string, cfg map[string]string) 
 	if len(ps) > 0 {
 		t.Fatal(ps)
 	}
-	steps, err := chain.New()
+	lane, err := chain.New(records.Strict)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range steps {
-		if err := s.Apply(b); err != nil {
-			t.Fatal(err)
-		}
+	if err := lane.Apply(t.Context(), b); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -209,7 +207,7 @@ func TestParseChain_NamesTheKey(t *testing.T) {
 func BenchmarkExtractNewRecordState(b *testing.B) {
 	f := newFixture()
 	chain, _ := ParseChain(map[string]string{"transforms": "x", "transforms.x.type": "ExtractNewRecordState"})
-	steps, _ := chain.New()
+	lane, _ := chain.New(records.Strict)
 	for range 1000 {
 		f.add("c", records.Null, f.row(1, "ann"))
 	}
@@ -217,7 +215,7 @@ func BenchmarkExtractNewRecordState(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		f.b.Records = append(f.b.Records[:0], saved...)
-		if err := steps[0].Apply(f.b); err != nil {
+		if err := lane.Apply(b.Context(), f.b); err != nil {
 			b.Fatal(err)
 		}
 	}
