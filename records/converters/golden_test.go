@@ -58,7 +58,7 @@ func TestAppendFloat_EqualsJDK17(t *testing.T) {
 		if size == 32 {
 			f = float64(math.Float32frombits(uint32(u)))
 		}
-		if got := string(AppendFloat(nil, f, size)); got != p[2] {
+		if got := string(records.AppendFloat(nil, f, size)); got != p[2] {
 			t.Errorf("%s: %s, want %s", l[0], got, p[2])
 		}
 	}

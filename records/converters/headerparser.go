@@ -380,7 +380,7 @@ func (p *headerParser) number(tok string) (headerItem, bool) {
 	s := &records.Schema{Type: records.Bytes, Name: records.DecimalName, Version: 1,
 		Params: []records.Param{{Key: records.ScaleParam, Value: strconv.Itoa(scale)}}}
 	off := len(p.b.Arena)
-	p.b.Arena = appendTwosComplement(p.b.Arena, unscaled)
+	p.b.Arena = records.AppendTwosComplement(p.b.Arena, unscaled)
 	return headerItem{s, p.b.ArenaValue(records.KindBytes, off)}, true
 }
 

@@ -105,18 +105,18 @@ func (d *decoder) decimal(p *place, c byte) (records.Value, error) {
 	}
 	off := len(d.b.Arena)
 	if i, ok := n.int64(); ok && p.scale == 0 {
-		d.b.Arena = appendInt64TwosComplement(d.b.Arena, i)
+		d.b.Arena = records.AppendInt64TwosComplement(d.b.Arena, i)
 		return d.b.ArenaValue(records.KindBytes, off), nil
 	}
 	if i, ok := scaledSmall(n.text, p.scale); ok {
-		d.b.Arena = appendInt64TwosComplement(d.b.Arena, i)
+		d.b.Arena = records.AppendInt64TwosComplement(d.b.Arena, i)
 		return d.b.ArenaValue(records.KindBytes, off), nil
 	}
 	unscaled, ok := scaled(n.text, p.scale)
 	if !ok {
 		return records.Null, dataError("number has more digits after the point than the Decimal schema's scale of " + strconv.Itoa(p.scale))
 	}
-	d.b.Arena = appendTwosComplement(d.b.Arena, unscaled)
+	d.b.Arena = records.AppendTwosComplement(d.b.Arena, unscaled)
 	return d.b.ArenaValue(records.KindBytes, off), nil
 }
 

@@ -181,7 +181,7 @@ func (n *node) append(dst []byte, b *records.Batch, v records.Value) ([]byte, er
 	case opFloat32:
 		return appendJSONFloat(dst, v.Float(), 32), nil
 	case opDecimalText:
-		return AppendDecimal(dst, b.Raw(v), n.scale), nil
+		return records.AppendDecimal(dst, b.Raw(v), n.scale), nil
 	case opStruct:
 		return n.appendStruct(dst, b, v)
 	case opArray:
@@ -334,9 +334,9 @@ func kindName(k records.Kind) string {
 func appendJSONFloat(dst []byte, f float64, size int) []byte {
 	if f-f != 0 {
 		dst = append(dst, '"')
-		return append(AppendFloat(dst, f, size), '"')
+		return append(records.AppendFloat(dst, f, size), '"')
 	}
-	return AppendFloat(dst, f, size)
+	return records.AppendFloat(dst, f, size)
 }
 
 func appendBase64(dst, p []byte) []byte {

@@ -80,7 +80,7 @@ func genValue(t *rapid.T, b *records.Batch, s *records.Schema) records.Value {
 				n.Neg(n)
 			}
 			off := len(b.Arena)
-			b.Arena = appendTwosComplement(b.Arena, n)
+			b.Arena = records.AppendTwosComplement(b.Arena, n)
 			return b.ArenaValue(records.KindBytes, off)
 		}
 		return b.AddBytes(rapid.SliceOf(rapid.Byte()).Draw(t, "p"))

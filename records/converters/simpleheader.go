@@ -37,7 +37,7 @@ func appendHeaderText(dst []byte, b *records.Batch, s *records.Schema, v records
 		return append(dst, b.Raw(v)...), nil
 	case records.KindBytes:
 		if s != nil && s.IsDecimal() {
-			return AppendDecimal(dst, b.Raw(v), decimalScale(s)), nil
+			return records.AppendDecimal(dst, b.Raw(v), decimalScale(s)), nil
 		}
 		if embedded {
 			return appendBase64(dst, b.Raw(v)), nil

@@ -50,12 +50,12 @@ func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.V
 		}
 		return strconv.AppendInt(dst, v.Int(), 10), nil
 	case records.KindFloat32:
-		return AppendFloat(dst, v.Float(), 32), nil
+		return records.AppendFloat(dst, v.Float(), 32), nil
 	case records.KindFloat64:
-		return AppendFloat(dst, v.Float(), 64), nil
+		return records.AppendFloat(dst, v.Float(), 64), nil
 	case records.KindBytes:
 		if s != nil && s.IsDecimal() {
-			return AppendDecimal(dst, b.Raw(v), decimalScale(s)), nil
+			return records.AppendDecimal(dst, b.Raw(v), decimalScale(s)), nil
 		}
 		// Java prints the identity of the array or buffer, which says nothing; its shape is
 		// kept without the hash, so that the output is at least the same on every run.

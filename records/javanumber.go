@@ -1,4 +1,4 @@
-package converters
+package records
 
 import (
 	"math"
@@ -262,8 +262,8 @@ func appendUnscaled(dst, be []byte) (digits []byte, neg bool) {
 	return dst, neg
 }
 
-// appendTwosComplement appends n as BigInteger.toByteArray does: the fewest bytes that keep the sign.
-func appendTwosComplement(dst []byte, n *big.Int) []byte {
+// AppendTwosComplement appends n as BigInteger.toByteArray does: the fewest bytes that keep the sign.
+func AppendTwosComplement(dst []byte, n *big.Int) []byte {
 	if n.Sign() >= 0 {
 		size := n.BitLen()/8 + 1
 		off := len(dst)
@@ -279,8 +279,8 @@ func appendTwosComplement(dst []byte, n *big.Int) []byte {
 	return dst
 }
 
-// appendInt64TwosComplement is appendTwosComplement for small numbers.
-func appendInt64TwosComplement(dst []byte, n int64) []byte {
+// AppendInt64TwosComplement is AppendTwosComplement for small numbers.
+func AppendInt64TwosComplement(dst []byte, n int64) []byte {
 	u := uint64(n)
 	if n < 0 {
 		u = ^u
