@@ -1,5 +1,5 @@
 // Package testenv starts and finds the real servers that tests need: Kafka, Kafka
-// Connect with Debezium, MySQL, PostgreSQL, Prometheus. It also holds the validators
+// Connect with Debezium, MySQL, PostgreSQL, a schema registry, Prometheus. It also holds the validators
 // that judge what arrived.
 //
 //	func TestSomething(t *testing.T) {
@@ -11,7 +11,7 @@
 //		own.Start(t)
 //	}
 //
-// The plain calls ([Kafka], [Connect], [MySQL], [Postgres]) return servers that all test
+// The plain calls ([Kafka], [Connect], [MySQL], [Postgres], [Registry]) return servers that all test
 // processes of this user share. They stay after the tests; "go run ./testenv/cmd/parts"
 // lists and ends them. Tests keep apart by names: [KafkaServer.TopicPrefix],
 // [MySQLServer.Database], [PostgresServer.Database]. The Private and With calls start a

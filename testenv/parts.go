@@ -24,7 +24,7 @@ type Part struct {
 
 // PartNames are the parts that Up knows. Prometheus is only installed: each test starts
 // its own, on its own targets.
-var PartNames = []string{"kafka", "connect", "mysql", "postgres", "prometheus"}
+var PartNames = []string{"kafka", "connect", "mysql", "postgres", "registry", "prometheus"}
 
 // Up starts the shared server of each named part, or finds it running. Missing
 // system packages are installed.
@@ -77,6 +77,8 @@ func planOf(part string) *plan {
 		return mysqlPlan(MySQLOptions{})
 	case "postgres":
 		return postgresPlan(PostgresOptions{})
+	case "registry":
+		return registryPlan(RegistryOptions{})
 	case "prometheus":
 		return prometheusPlan(nil)
 	}

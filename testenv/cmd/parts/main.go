@@ -15,7 +15,8 @@ import (
 const usage = `usage: go run ./testenv/cmd/parts COMMAND
 
   up [PART...]    start the shared servers, or find them running, and print how to
-                  reach them; parts: kafka connect mysql postgres prometheus (default: all)
+                  reach them; parts: kafka connect mysql postgres registry
+                  prometheus (default: all)
   status          print what runs
   down [PART...]  end the shared servers of these parts; without a name, everything that
                   testenv ever started here. Data goes, downloads and logs stay
