@@ -32,6 +32,15 @@ type child struct {
 	vitals  *vitals
 	metrics *taskMetrics
 	ended   bool
+	leaving bool    // will not be run again
+	next    *Task   // runs when the present one has ended
+	waiters []*wait // removePieces that wait for the end
+}
+
+// wait is a removePieces with the number of its tasks that have not ended.
+type wait struct {
+	left  int
+	reply chan error
 }
 
 // Receive turns messages into calls.
@@ -55,6 +64,10 @@ func (k *connector) Receive(c actor.Context) {
 		}
 	case *restartTask:
 		m.reply <- k.restartTask(m.id)
+	case *addPieces:
+		k.add(m.connector)
+	case *removePieces:
+		k.remove(m.pieces, m.reply)
 	case *stopConnector:
 		k.stop()
 	case *stopOver:
@@ -65,6 +78,7 @@ func (k *connector) Receive(c actor.Context) {
 	case *taskEnded:
 		if ch := k.tasks[m.id]; ch != nil {
 			ch.ended = true
+			k.taskGone(ch)
 			k.checkEnded()
 		}
 	case *actor.Terminated:
@@ -79,12 +93,95 @@ func (k *connector) start() {
 			k.log.Error("two tasks have the same number, the second is ignored", keyTask, spec.ID)
 			continue
 		}
-		ch := &child{spec: spec, vitals: newVitals(spec.ID), metrics: k.sys.metrics.task(k.spec.Name, spec.ID, k.sys.opts.BudgetBytes)}
-		k.tasks[spec.ID] = ch
-		k.sys.board.add(k.spec.Name, ch.vitals)
-		k.spawn(ch)
+		k.startTask(spec)
 	}
-	k.log.Info("connector started", "tasks", len(k.tasks), "state", string(k.state()))
+	k.log.Info("connector started", "tasks", len(k.tasks), "instance", !k.spec.TasksOnly, "state", string(k.state()))
+}
+
+func (k *connector) startTask(spec Task) {
+	ch := &child{spec: spec, vitals: newVitals(spec.ID), metrics: k.sys.metrics.task(k.spec.Name, spec.ID, k.sys.opts.BudgetBytes)}
+	k.tasks[spec.ID] = ch
+	k.sys.board.add(k.spec.Name, ch.vitals)
+	k.spawn(ch)
+}
+
+// add runs more of the connector.
+func (k *connector) add(c Connector) {
+	if k.stopping {
+		return // the registry keeps what is to follow
+	}
+	k.target(c.Paused)
+	if k.spec.TasksOnly && !c.TasksOnly {
+		k.spec.TasksOnly = false
+		k.setState(k.state(), "")
+	}
+	for _, spec := range c.Tasks {
+		ch := k.tasks[spec.ID]
+		switch {
+		case ch == nil:
+			k.startTask(spec)
+		case ch.pid == nil: // its actor panicked
+			k.discard(ch)
+			k.startTask(spec)
+		default:
+			ch.next = &spec
+			k.leave(ch, false)
+		}
+	}
+}
+
+// remove ends a part of the connector. Tasks end side by side.
+func (k *connector) remove(p Pieces, reply chan error) {
+	if p.Instance && !k.spec.TasksOnly {
+		k.setState(Unassigned, "")
+		k.spec.TasksOnly = true
+	}
+	w := &wait{reply: reply}
+	for _, id := range p.Tasks {
+		ch := k.tasks[id]
+		switch {
+		case ch == nil:
+		case ch.pid == nil:
+			k.sys.notifier.post(status{connector: k.spec.Name, task: id, state: Unassigned})
+			k.discard(ch)
+		default:
+			w.left++
+			ch.next = nil
+			ch.waiters = append(ch.waiters, w)
+			k.leave(ch, p.Abort)
+		}
+	}
+	if w.left == 0 {
+		reply <- nil
+	}
+}
+
+func (k *connector) leave(ch *child, abort bool) {
+	ch.leaving = true
+	k.ctx.Send(ch.pid, &stopTask{abort: abort})
+}
+
+// taskGone lets go of a task that was to end, and starts the one that follows it.
+func (k *connector) taskGone(ch *child) {
+	if !ch.leaving {
+		return
+	}
+	next := ch.next
+	k.discard(ch)
+	if next != nil && !k.stopping {
+		k.startTask(*next)
+	}
+}
+
+func (k *connector) discard(ch *child) {
+	k.sys.board.remove(k.spec.Name, ch.vitals)
+	ch.metrics.remove()
+	delete(k.tasks, ch.spec.ID)
+	for _, w := range ch.waiters {
+		if w.left--; w.left == 0 {
+			w.reply <- nil
+		}
+	}
 }
 
 func (k *connector) spawn(ch *child) {
@@ -113,6 +210,9 @@ func (k *connector) state() State {
 }
 
 func (k *connector) setState(s State, trace string) {
+	if k.spec.TasksOnly {
+		return
+	}
 	k.sys.notifier.post(status{connector: k.spec.Name, task: connectorItself, state: s, trace: trace})
 }
 
@@ -191,10 +291,8 @@ func (k *connector) ended() {
 
 // cleanUp takes the tasks out of what others see.
 func (k *connector) cleanUp() {
-	for id, ch := range k.tasks {
-		k.sys.board.remove(k.spec.Name, ch.vitals)
-		ch.metrics.remove()
-		delete(k.tasks, id)
+	for _, ch := range k.tasks {
+		k.discard(ch)
 	}
 }
 
@@ -205,6 +303,7 @@ func (k *connector) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, pi
 	for _, ch := range k.tasks {
 		if ch.pid != nil && ch.pid.Id == pid.Id {
 			k.taskDied(ch, &taskError{stage: stageActor, where: k.spec.Name + "-" + strconv.Itoa(ch.spec.ID), cause: newPanicError(reason)})
+			k.taskGone(ch)
 		}
 	}
 	k.checkEnded()

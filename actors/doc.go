@@ -14,6 +14,7 @@
 //	message                from           to         meaning
 //	command                System         registry   one API call
 //	stopConnector …        registry       connector  stop, pause, resume, restart
+//	addPieces …            registry       connector  run more of it, or less (its parts may run on other workers)
 //	restartTask            registry       connector  a new incarnation for one task
 //	connectorEnded         connector      registry   all tasks have ended
 //	stopTask …             connector      task       stop, pause, resume, rerun

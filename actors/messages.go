@@ -21,6 +21,8 @@ type op uint8
 
 const (
 	opStart op = iota
+	opAdd
+	opRemove
 	opStop
 	opPause
 	opResume
@@ -29,7 +31,7 @@ const (
 	opShutdown
 )
 
-var opNames = [...]string{"start", "stop", "pause", "resume", "restart", "restart task of", "shut down"}
+var opNames = [...]string{"start", "add to", "stop parts of", "stop", "pause", "resume", "restart", "restart task of", "shut down"}
 
 func (o op) String() string { return opNames[o] }
 
@@ -42,12 +44,24 @@ type (
 		name      string
 		task      int
 		connector Connector
+		pieces    Pieces
 		reply     chan error
 	}
 )
 
 // Registry -> connector.
 type (
+	// addPieces: run the instance or tasks besides what runs; a task that runs is replaced.
+	addPieces struct {
+		quiet
+		connector Connector
+	}
+	// removePieces: end the instance or tasks; nil goes to reply when they have ended.
+	removePieces struct {
+		quiet
+		pieces Pieces
+		reply  chan error
+	}
 	// stopConnector: end all tasks in an orderly way, then yourself.
 	stopConnector struct{ quiet }
 	// pauseConnector: the target state is PAUSED.
@@ -72,8 +86,11 @@ type (
 	resumeTask struct{ quiet }
 	// rerunTask: start anew whatever the state is, with the count of retries at 0.
 	rerunTask struct{ quiet }
-	// stopTask: end the incarnation after a drain, then yourself.
-	stopTask struct{ quiet }
+	// stopTask: end the incarnation after a drain, or at once, then yourself.
+	stopTask struct {
+		quiet
+		abort bool
+	}
 )
 
 // Task -> connector, connector -> registry.

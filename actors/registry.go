@@ -58,9 +58,18 @@ func (g *registry) handle(m *command) {
 		return
 	}
 	e := g.entries[m.name]
-	if m.op == opStart {
+	switch m.op {
+	case opStart:
 		g.start(e, m.connector)
 		answer(nil)
+		return
+	case opAdd:
+		g.add(e, m.connector)
+		answer(nil)
+		return
+	case opRemove:
+		answered = true
+		g.remove(e, m.pieces, m.reply)
 		return
 	}
 	if e == nil || (e.stopping && e.next == nil && m.op != opStop) {
@@ -116,6 +125,54 @@ func (g *registry) start(e *entry, c Connector) {
 	e = &entry{spec: c}
 	g.entries[c.Name] = e
 	g.spawn(e)
+}
+
+func (g *registry) add(e *entry, c Connector) {
+	switch {
+	case e == nil:
+		g.start(nil, c)
+	case e.stopping && e.next == nil:
+		e.next = &c
+	case e.stopping:
+		e.next.add(c)
+	default:
+		e.spec.add(c)
+		if e.pid != nil {
+			g.ctx.Send(e.pid, &addPieces{connector: c})
+		} else {
+			g.spawn(e)
+		}
+	}
+}
+
+func (g *registry) remove(e *entry, p Pieces, reply chan error) {
+	if e == nil {
+		reply <- nil
+		return
+	}
+	if e.stopping {
+		if e.next != nil {
+			if e.next.remove(p); e.next.empty() {
+				e.next = nil
+			}
+		}
+		e.stops = append(e.stops, reply)
+		return
+	}
+	e.spec.remove(p)
+	if !e.spec.empty() && e.pid != nil {
+		g.ctx.Send(e.pid, &removePieces{pieces: p, reply: reply})
+		return
+	}
+	if !e.spec.empty() {
+		reply <- nil
+		return
+	}
+	e.stops = append(e.stops, reply)
+	if p.Abort && e.pid != nil {
+		g.ctx.Send(e.pid, &removePieces{pieces: p, reply: make(chan error, 1)})
+	}
+	g.stop(e)
 }
 
 func (g *registry) spawn(e *entry) {
@@ -188,8 +245,14 @@ func (g *registry) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, pid
 		e.pid = nil
 		p := newPanicError(reason)
 		g.sys.opts.Log.Error("connector failed", keyConnector, name, keyErr, p, keyStack, p.stack)
-		g.sys.notifier.post(status{connector: name, task: connectorItself, state: Failed,
-			trace: Trace(&taskError{stage: stageActor, where: name, cause: p})})
+		trace := Trace(&taskError{stage: stageActor, where: name, cause: p})
+		if e.spec.TasksOnly { // the connector's own state is told elsewhere
+			for _, t := range e.spec.Tasks {
+				g.sys.notifier.post(status{connector: name, task: t.ID, state: Failed, trace: trace})
+			}
+		} else {
+			g.sys.notifier.post(status{connector: name, task: connectorItself, state: Failed, trace: trace})
+		}
 		if e.stopping {
 			g.ended(name)
 		}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"slices"
 
 	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/deliver"
@@ -41,11 +42,40 @@ type Chain interface {
 	Apply(ctx context.Context, b *records.Batch) error
 }
 
-// Connector is what the herder asks the system to run.
+// Connector is what the herder asks the system to run: a connector, or the part of it that
+// is assigned to this worker.
 type Connector struct {
 	Name   string
 	Paused bool
-	Tasks  []Task
+	// TasksOnly says that the instance of the connector runs on another worker, which alone
+	// tells the connector's own state.
+	TasksOnly bool
+	Tasks     []Task
+}
+
+func (c *Connector) empty() bool { return c.TasksOnly && len(c.Tasks) == 0 }
+
+// add puts the instance and the tasks of o to those of c.
+func (c *Connector) add(o Connector) {
+	c.Paused, c.TasksOnly = o.Paused, c.TasksOnly && o.TasksOnly
+	c.Tasks = slices.Clone(c.Tasks)
+	for _, t := range o.Tasks {
+		c.Tasks = append(slices.DeleteFunc(c.Tasks, func(old Task) bool { return old.ID == t.ID }), t)
+	}
+}
+
+// remove takes pieces away.
+func (c *Connector) remove(p Pieces) {
+	c.TasksOnly = c.TasksOnly || p.Instance
+	c.Tasks = slices.DeleteFunc(slices.Clone(c.Tasks), func(t Task) bool { return slices.Contains(p.Tasks, t.ID) })
+}
+
+// Pieces names parts of a connector that are to end.
+type Pieces struct {
+	Instance bool
+	Tasks    []int
+	// Abort ends tasks without a drain: they belong to another worker already.
+	Abort bool
 }
 
 // Task says how to build one incarnation of a task. Build must not block for long: a Source

@@ -92,6 +92,22 @@ func (s *System) Start(c Connector) error {
 	return s.brief(&command{op: opStart, name: c.Name, connector: c})
 }
 
+// Add runs the pieces of c besides what runs of the connector already; a task that runs is
+// replaced. It returns when that is accepted.
+func (s *System) Add(c Connector) error {
+	return s.brief(&command{op: opAdd, name: c.Name, connector: c})
+}
+
+// Remove ends pieces of a connector in an orderly way, as Stop does with all of them, and the
+// connector itself with its last piece. What does not run is ended already.
+func (s *System) Remove(ctx context.Context, name string, p Pieces) error {
+	err := s.call(ctx, &command{op: opRemove, name: name, pieces: p})
+	if err == nil {
+		s.notifier.flush(name, statusPatience)
+	}
+	return err
+}
+
 // Stop drains, commits and ends a connector (CW-266). It returns when that is done, the
 // StatusSink has heard of it and the metrics are gone; or when ctx ends, and then the end goes
 // on by itself. ShutdownTimeout bounds it also without ctx.

@@ -118,7 +118,7 @@ func (t *task) Receive(c actor.Context) {
 	case *rerunTask:
 		t.restart()
 	case *stopTask:
-		t.stop()
+		t.stop(m.abort)
 	}
 }
 
@@ -271,13 +271,16 @@ func (t *task) restart() {
 	t.start()
 }
 
-func (t *task) stop() {
+func (t *task) stop(abort bool) {
 	if t.want == wantStopped {
+		if abort && t.run != nil {
+			t.end(false, nil)
+		}
 		return
 	}
 	t.want = wantStopped
 	if t.run != nil {
-		t.end(true, nil)
+		t.end(!abort, nil)
 		return
 	}
 	t.terminate()
