@@ -112,42 +112,19 @@ func commonKeys() []Key {
 		{Name: PredicatesKey, Type: ListType, HasDefault: true, Importance: Low, Group: predicatesGroup, Order: next(), Width: "LONG", Display: "Predicates",
 			Check: uniqueAliases, Doc: "Names of the predicates that transformations refer to."},
 		{Name: ReloadActionKey, Type: StringType, Default: "restart", HasDefault: true, Importance: Low, Group: commonGroup, Order: next(), Width: "MEDIUM", Display: "Reload Action",
-			Check: validStrings("none", "restart"), NoEffect: "none of the config providers here gives its values a lifetime",
+			Check: Words("none", "restart"), NoEffect: "none of the config providers here gives its values a lifetime",
 			Doc: "What to do when a config provider says that a value has expired: none or restart."},
 		{Name: RetryTimeoutKey, Type: LongType, Default: "0", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "MEDIUM", Display: "Retry Timeout for Errors",
 			Refuse: RefuseAny(noRecordRetryYet), Doc: "How long an operation on a record is tried again, in milliseconds; 0 is never, -1 for ever."},
 		{Name: RetryDelayMaxKey, Type: LongType, Default: "60000", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "MEDIUM", Display: "Maximum Delay Between Retries for Errors",
 			NoEffect: "it only bounds the waits that errors.retry.timeout asks for", Doc: "Longest wait between two tries of an operation on a record, in milliseconds."},
 		{Name: ToleranceKey, Type: StringType, Default: "none", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Error Tolerance",
-			Check: validStrings("none", "all"), Refuse: RefuseExcept(notYetTolerant, "none"),
+			Check: Words("none", "all"), Refuse: RefuseExcept(notYetTolerant, "none"),
 			Doc: "none: a record that cannot be processed stops the task. all: it is skipped."},
 		{Name: ErrorLogKey, Type: BooleanType, Default: "false", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Log Errors",
 			NoEffect: "every error that stops a task is logged", Doc: "Whether tolerated errors are logged too."},
 		{Name: ErrorLogMessagesKey, Type: BooleanType, Default: "false", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Log Error Details",
 			NoEffect: "content of records never goes into the log", Doc: "Whether the log of an error names topic, partition and offset of its record."},
-	}
-}
-
-// validStrings is Kafka's check for exact words.
-func validStrings(words ...string) func(any) error {
-	return func(val any) error {
-		for _, w := range words {
-			if w == val {
-				return nil
-			}
-		}
-		return fmt.Errorf("String must be one of: %s", strings.Join(words, ", "))
-	}
-}
-
-func validWords(words ...string) func(any) error {
-	return func(val any) error {
-		for _, w := range words {
-			if s, _ := val.(string); strings.EqualFold(w, s) {
-				return nil
-			}
-		}
-		return fmt.Errorf("String must be one of (case insensitive): %s", strings.ToUpper(strings.Join(words, ", ")))
 	}
 }
 
@@ -170,11 +147,11 @@ func SourceConnector() *Def {
 		Key{Name: TopicGroupsKey, Type: ListType, HasDefault: true, Importance: Low, Group: topicCreationGroup, Order: 1, Width: "LONG", Display: "Topic Creation Groups",
 			Check: uniqueAliases, Doc: "Names of groups of settings for topics that this connector creates."},
 		Key{Name: ExactlyOnceKey, Type: StringType, Default: "requested", HasDefault: true, Importance: Medium, Group: exactlyOnceGroup, Order: 2, Width: "SHORT", Display: "Exactly once support",
-			Check:  validWords("requested", "required"),
+			Check:  AnyCaseWords("requested", "required"),
 			Refuse: RefuseExcept("exactly-once delivery is not honoured yet; delivery is at least once. Use \"requested\"", "requested"),
 			Doc:    "required: refuse to run without exactly-once delivery. requested: use it if the worker has it."},
 		Key{Name: BoundaryKey, Type: StringType, Default: "poll", HasDefault: true, Importance: Medium, Group: exactlyOnceGroup, Order: 3, Width: "SHORT", Display: "Transaction Boundary",
-			Check: validWords("poll", "connector", "interval"), NoEffect: "it only matters for exactly-once delivery",
+			Check: AnyCaseWords("poll", "connector", "interval"), NoEffect: "it only matters for exactly-once delivery",
 			Doc: "Where transactions of the producer end when delivery is exactly-once."},
 		Key{Name: BoundaryIntervalKey, Type: LongType, Importance: Low, Group: exactlyOnceGroup, Order: 4, Width: "SHORT", Display: "Transaction boundary interval",
 			Check: AtLeast(0), NoEffect: "it only matters for exactly-once delivery",

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"sort"
@@ -69,7 +70,7 @@ func parseValue(k *Key, text string) (any, error) {
 		}
 		return i, nil
 	case DoubleType:
-		f, err := strconv.ParseFloat(t, 64)
+		f, err := parseJavaDouble(t)
 		if err != nil {
 			return nil, fmt.Errorf("Not a number of type %s", k.Type)
 		}
@@ -124,7 +125,7 @@ func (d *Def) Parse(raw map[string]string) (*Values, Problems) {
 		}
 		if k.Check != nil {
 			if err := k.Check(val); err != nil {
-				ps = append(ps, invalid(k.Name, show(k, text), err.Error()))
+				ps = append(ps, checkProblem(k, val, text, err))
 				continue
 			}
 		}
@@ -159,6 +160,15 @@ func (d *Def) Parse(raw map[string]string) (*Values, Problems) {
 		}
 	}
 	return v, ps
+}
+
+// checkProblem is the problem of a value that a Check refused.
+func checkProblem(k *Key, val any, text string, err error) Problem {
+	var whole wholeText
+	if errors.As(err, &whole) {
+		return Problem{k.Name, string(whole)}
+	}
+	return invalid(k.Name, shownParsed(k, val, text), err.Error())
 }
 
 func (d *Def) pattern(name string) (Pattern, bool) {
@@ -251,46 +261,6 @@ func (v *Values) Prefixed(prefix string) map[string]string {
 		}
 	}
 	return m
-}
-
-// AtLeast is a Check for numbers; its text is Kafka's.
-func AtLeast(min int64) func(any) error {
-	return func(val any) error {
-		if i, ok := val.(int64); ok && i < min {
-			return fmt.Errorf("Value must be at least %d", min)
-		}
-		return nil
-	}
-}
-
-// NotEmpty is a Check for strings and lists; its text is Kafka's.
-func NotEmpty(val any) error {
-	switch x := val.(type) {
-	case string:
-		if x == "" {
-			return fmt.Errorf("String may not be empty")
-		}
-	case []string:
-		if len(x) == 0 {
-			return fmt.Errorf("Empty list")
-		}
-	}
-	return nil
-}
-
-// RefuseAny is a Refuse that accepts no value but the default.
-func RefuseAny(why string) func(string) string { return func(string) string { return why } }
-
-// RefuseExcept is a Refuse that accepts some words.
-func RefuseExcept(why string, words ...string) func(string) string {
-	return func(s string) string {
-		for _, w := range words {
-			if strings.EqualFold(w, s) {
-				return ""
-			}
-		}
-		return why
-	}
 }
 
 // Overlay returns a new map with the entries of all maps; later ones win.

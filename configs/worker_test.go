@@ -43,7 +43,7 @@ func TestNewWorker_TakesKafkasSampleFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.GroupID != "connect-cluster" || w.OffsetTopic.Partitions != 25 || w.ConfigTopic.Partitions != 1 ||
-		w.StatusTopic.Settings["min.insync.replicas"] != "1" || w.FlushInterval != 10*time.Second || w.Listen[0] != ":8083" {
+		w.StatusTopic.Settings["min.insync.replicas"] != "1" || w.FlushInterval != 10*time.Second || w.Listeners[0].Address() != ":8083" {
 		t.Errorf("%+v", w)
 	}
 	mode, err = ModeOf(map[string]string{"offset.storage.file.filename": "/tmp/connect.offsets"})
@@ -60,9 +60,22 @@ func TestNewWorker_RefusesWhatItDoesNotHonour(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ key, value, want string }{
-		{"listeners", "https://:8443", "https listeners"},
-		{"listeners", "ftp://:1", "scheme"},
-		{"rest.extension.classes", "a.B", "rest.extension.classes"},
+		{"listeners", "ftp://:1", `Listener protocol must be either "http" or "https".`},
+		{"listeners", "http://host", "Listener doesn't have the right format (protocol://hostname:port)."},
+		{"listeners", "", "Invalid value for listeners, at least one URL is expected, ex: http://localhost:8080,https://localhost:8443."},
+		{"listeners", "http://:1,,http://:2", "Empty URL found when parsing listeners list."},
+		{"admin.listeners", "http://:1,,", "Configuration 'admin.listeners' values must not be empty."},
+		{"bootstrap.servers", "", "Configuration 'bootstrap.servers' must not be empty. Valid values include: any non-empty value"},
+		{"rest.extension.classes", "a.B", "Java classes cannot be loaded"},
+		{"rest.advertised.listener", "ftp", "String must be one of (case insensitive): HTTP, HTTPS"},
+		{"ssl.client.auth", "maybe", "Invalid value maybe for configuration ssl.client.auth: String must be one of: required, requested, none"},
+		{"connector.client.config.override.policy", "Foo", "which name matches Foo"},
+		{"response.http.headers.config", "x", "Invalid format of header config 'x'. Expected: '[action] [header name]:[header value]'"},
+		{"response.http.headers.config", "set x", "Invalid format of header name and header value pair 'x'. Expected: '[header name]:[header value]'"},
+		{"response.http.headers.config", "put X-A: b", "Invalid header config action: 'put'. Expected one of [set, add, setDate, addDate]"},
+		{"response.http.headers.config", "set X A: b", "Invalid header name 'X A'. The '[header name]' cannot contain whitespace"},
+		{"response.http.headers.config", "add X: a, b", "Invalid format of header config 'b'. Expected: '[action] [header name]:[header value]'"},
+		{"response.http.headers.config", `add X-A: b, "set Cache-Control: no-cache, no-store", setDate Expires: 31540000000`, ""},
 		{"offset.flush.interval.ms", "soon", "Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG"},
 		{"key.converter", "", ""},
 	} {
@@ -79,7 +92,6 @@ func TestNewWorker_RefusesWhatItDoesNotHonour(t *testing.T) {
 			t.Errorf("%s=%s: got %v", c.key, c.value, err)
 		}
 	}
-	delete(base(), "key.converter")
 	raw := base()
 	delete(raw, "value.converter")
 	if _, err := NewWorker(Standalone, raw); err == nil || !strings.Contains(err.Error(), `Missing required configuration "value.converter"`) {

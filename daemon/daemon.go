@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,11 +82,14 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range worker.Warnings {
 		log.Warn(w.Message, "key", w.Key)
 	}
+	if err := notYet(worker); err != nil {
+		return &ConfigError{err}
+	}
 	other := "choose another port with listeners in the worker file"
 	if worker.Mode == configs.Embedded {
 		other = "is anabranch running already? choose other ports with -rest-port and -broker-port"
 	}
-	listeners, err := listen(worker.Listen, other)
+	listeners, err := listen(worker.Listeners, other)
 	if err != nil {
 		return err
 	}
@@ -200,62 +202,15 @@ func embeddedWorker(o Options) map[string]string {
 		listener = "http://127.0.0.1:" + strconv.Itoa(portOf(o.RESTPort, 0))
 	}
 	return map[string]string{
-		"group.id":      "anabranch",
-		"listeners":     listener,
-		"key.converter": jsonConverterName, "value.converter": jsonConverterName,
+		"group.id":                  "anabranch",
+		configs.BootstrapServersKey: "127.0.0.1", // the address of the embedded broker comes later
+		"listeners":                 listener,
+		"key.converter":             jsonConverterName, "value.converter": jsonConverterName,
 		"config.storage.topic": "connect-configs", "config.storage.replication.factor": "1",
 		"offset.storage.topic": "connect-offsets", "offset.storage.replication.factor": "1", "offset.storage.partitions": "1",
 		"status.storage.topic": "connect-status", "status.storage.replication.factor": "1", "status.storage.partitions": "1",
 		"offset.flush.interval.ms": "1000",
 	}
-}
-
-// listen binds every listener; other is what to do when a port is taken.
-func listen(addrs []string, other string) ([]net.Listener, error) {
-	var out []net.Listener
-	for _, a := range addrs {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			for _, o := range out {
-				_ = o.Close() // the first error counts
-			}
-			return nil, fmt.Errorf("listen for REST on %s: %w (%s)", a, errors.Unwrap(err), other)
-		}
-		out = append(out, l)
-	}
-	return out, nil
-}
-
-// workerID is host:port as others reach this worker (CW-33, CW-84).
-func workerID(w *configs.Worker, bound net.Addr) string {
-	host, port, _ := net.SplitHostPort(bound.String()) // a bound address always has both
-	asked, _, _ := net.SplitHostPort(w.Listen[0])
-	switch {
-	case w.AdvertisedHost != "":
-		host = w.AdvertisedHost
-	case asked == "" || asked == "0.0.0.0" || asked == "::":
-		host = ownAddress()
-	default:
-		host = asked
-	}
-	if w.AdvertisedPort > 0 {
-		port = strconv.Itoa(w.AdvertisedPort)
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
-}
-
-// ownAddress is the first address of this machine that others may reach.
-func ownAddress() string {
-	addrs, _ := net.InterfaceAddrs() // without any there is still the loopback
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
-			return n.IP.String()
-		}
-	}
-	return "127.0.0.1"
 }
 
 // assemble makes the rooms; nothing is opened yet.

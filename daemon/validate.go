@@ -220,24 +220,11 @@ func (h *herder) checkClients(v *verdict, config map[string]string) {
 		}
 		v.warnings = append(v.warnings, s.Warnings...)
 		for _, k := range sortedKeys(props) {
-			if why := h.denied(k); why != "" {
+			if why := h.worker.Overrides.Denied(k); why != "" {
 				v.add(f.prefix+k, why)
 			}
 		}
 	}
-}
-
-// denied applies connector.client.config.override.policy.
-func (h *herder) denied(key string) string {
-	policy := h.worker.OverridePolicy
-	simple := strings.TrimSuffix(policy[strings.LastIndexByte(policy, '.')+1:], "ConnectorClientConfigOverridePolicy")
-	switch {
-	case strings.EqualFold(simple, "All"):
-		return ""
-	case strings.EqualFold(simple, "Principal") && (key == "sasl.jaas.config" || key == "sasl.mechanism" || key == "security.protocol"):
-		return ""
-	}
-	return fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", simple, key)
 }
 
 func only(m map[string]string, prefix string) map[string]string {
