@@ -166,3 +166,21 @@ func walkReplacement(s string, hasGroup func(int) bool, hasName func(string) boo
 	}
 	return out, nil
 }
+
+// Match is what Find found.
+type Match struct{ m *regexp2.Match }
+
+// Find is Matcher.find: the first place in s where the pattern matches, nil if there is none.
+func (r *Regex) Find(s string) (*Match, error) {
+	m, err := r.part.FindStringMatch(s)
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %q: %w", r.text, err)
+	}
+	if m == nil {
+		return nil, nil
+	}
+	return &Match{m}, nil
+}
+
+// Expand puts the groups of the match into a template with Java's replacement syntax.
+func (m *Match) Expand(template string) (string, error) { return expand(m.m, template) }
