@@ -99,7 +99,7 @@ func (k *connector) start() {
 }
 
 func (k *connector) startTask(spec Task) {
-	ch := &child{spec: spec, vitals: newVitals(spec.ID), metrics: k.sys.metrics.task(k.spec.Name, spec.ID, k.sys.opts.BudgetBytes)}
+	ch := &child{spec: spec, vitals: newVitals(spec.ID, k.sys.opts.Samples), metrics: k.sys.metrics.task(k.spec.Name, spec.ID, k.sys.opts.BudgetBytes)}
 	k.tasks[spec.ID] = ch
 	k.sys.board.add(k.spec.Name, ch.vitals)
 	k.spawn(ch)

@@ -60,6 +60,7 @@ type incarnation struct {
 	pumps     pumps           // called by all
 	handover  chan struct{}   // held while a frame is on its way from Read to the task
 	budget    *flow.Budget    // safe for all
+	stats     *taskStats      // safe for all
 	reading   atomic.Int64    // when Read was called, ms since epoch; 0 outside Read
 	life      context.Context // ends when the time for an orderly end is over
 	work      context.Context // below life; ends when deliveries are given up
@@ -161,7 +162,8 @@ func (r *incarnation) readLoop(build func() (Parts, error)) error {
 	}
 	r.tell(&opened{epoch: r.epoch})
 	for {
-		r.reading.Store(time.Now().UnixMilli())
+		asked := time.Now()
+		r.reading.Store(asked.UnixMilli())
 		f, err := r.parts.Source.Read(r.read)
 		r.reading.Store(0)
 		if err == nil && f == nil {
@@ -173,6 +175,7 @@ func (r *incarnation) readLoop(build func() (Parts, error)) error {
 			}
 			return &taskError{stage: stageRead, where: r.who, cause: err}
 		}
+		r.stats.read(f.Rows(), time.Since(asked))
 		if !r.handOver(f) {
 			return nil
 		}

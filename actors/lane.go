@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -68,6 +70,8 @@ func (l *lane) deliver(w *batchWork) (err error) {
 		return nil
 	}
 	at = stageWrite
+	w.records, w.given = len(w.batch.Records), time.Now()
+	l.run.stats.sent.Add(float64(w.records))
 	return l.run.parts.Sink.Write(l.run.work, w.batch, w.done)
 }
 
@@ -81,6 +85,9 @@ func (w *batchWork) done(err error) {
 	if err != nil {
 		run.fail(&taskError{stage: stageWrite, where: w.table, cause: err})
 		return
+	}
+	if w.records > 0 {
+		run.stats.acked(w.records, time.Since(w.given))
 	}
 	if w.flight.left.Add(-1) == 0 {
 		run.tell(frameDone{w.flight})

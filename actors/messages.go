@@ -170,6 +170,8 @@ type (
 		batch   *records.Batch // the lane's, then the sink's
 		table   string
 		settled atomic.Bool // guards against a sink that reports twice
+		records int         // given to the sink, at the time given
+		given   time.Time
 	}
 	// laneMarker: answer with laneDrained; it stands behind all batches sent before.
 	laneMarker struct {

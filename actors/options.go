@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anabranch/anabranch/configs/javametrics"
 )
 
 // Errors of the System's calls.
@@ -42,6 +44,8 @@ type Options struct {
 	ShutdownTimeout time.Duration
 	// BudgetBytes bounds what one task holds between its source and its sink.
 	BudgetBytes int64
+	// Samples are metrics.sample.window.ms and metrics.num.samples (CW-96); zero is the default.
+	Samples javametrics.Spec
 }
 
 func (o Options) withDefaults() Options {

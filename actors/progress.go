@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors/flow"
 	"github.com/anabranch/anabranch/capture"
+	"github.com/anabranch/anabranch/configs/javametrics"
 )
 
 // TaskProgress is how far one task is, for the REST, the log and the terminal.
@@ -37,6 +38,7 @@ type vitals struct {
 	retries    atomic.Int64
 	lastCommit atomic.Int64
 	run        atomic.Pointer[watched]
+	stats      *taskStats
 }
 
 // watched is the part of an incarnation that Progress looks at.
@@ -45,8 +47,8 @@ type watched struct {
 	budget *flow.Budget
 }
 
-func newVitals(id int) *vitals {
-	v := &vitals{id: id}
+func newVitals(id int, spec javametrics.Spec) *vitals {
+	v := &vitals{id: id, stats: newTaskStats(spec)}
 	v.state.Store(Unassigned)
 	v.lag.Store(-1)
 	return v

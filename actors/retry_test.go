@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/deliver"
 	"github.com/anabranch/anabranch/records"
 )
@@ -207,7 +208,7 @@ func TestLane_DeliversNothingAfterAFailure(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			writes, told := 0, []any{}
-			r := &incarnation{who: "c-0", work: t.Context(), tell: func(m any) { told = append(told, m) }}
+			r := &incarnation{who: "c-0", stats: newTaskStats(javametrics.Spec{}), work: t.Context(), tell: func(m any) { told = append(told, m) }}
 			r.parts = Parts{NewChain: tc.chain, Sink: &fakeSink{write: func(_ context.Context, _ *records.Batch, _ deliver.Done) error {
 				writes++
 				return tc.write()

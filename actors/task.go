@@ -136,6 +136,7 @@ func (t *task) setState(s State, trace string) {
 	}
 	t.state, t.trace = s, trace
 	t.vitals.state.Store(s)
+	t.vitals.stats.enter(s)
 	t.metrics.setState(s)
 	t.sys.notifier.post(status{connector: t.connector, task: t.spec.ID, state: s, trace: trace})
 }
@@ -155,6 +156,7 @@ func (t *task) start() {
 // begin starts an incarnation at the stored position.
 func (t *task) begin() {
 	t.cancelRetry()
+	t.vitals.stats.activeNow.Store(0) // what an earlier incarnation had in flight is read again
 	r := &incarnation{
 		epoch:     t.epochs.Bump(),
 		connector: t.connector,
@@ -164,6 +166,7 @@ func (t *task) begin() {
 		pumps:     pumps{all: &t.sys.pumps},
 		handover:  make(chan struct{}, 1),
 		budget:    flow.NewBudget(t.sys.opts.BudgetBytes),
+		stats:     t.vitals.stats,
 		lanes:     map[string]*laneRef{},
 		actors:    map[string]*laneRef{},
 	}

@@ -79,6 +79,7 @@ func (t *task) onFrameDone(f *flight) {
 		return // of an incarnation that was given up
 	}
 	r.budget.Return(f.size)
+	r.stats.over(f.rows)
 	r.tracker.Finish(f.ticket)
 	r.drop(f)
 	now := time.Now()
@@ -248,6 +249,11 @@ func (t *task) onCommitted(m *committed) {
 	}
 	r.committing = false
 	t.metrics.commitSeconds.Observe(m.took.Seconds())
+	if m.err == nil {
+		r.stats.commits.Add(float64(m.took.Microseconds()) / 1000)
+	} else {
+		r.stats.commitFailures.Add(1)
+	}
 	if m.stored {
 		r.tracker.Stored(m.done)
 		t.vitals.lastCommit.Store(time.Now().UnixMilli())

@@ -1,0 +1,110 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anabranch/anabranch/configs/javametrics"
+)
+
+// TaskStats are a task's numbers as the Java worker keeps them (CW-377, CW-378, CW-380).
+type TaskStats struct {
+	Polled   javametrics.Stats // records read, one measurement a batch
+	PollTime javametrics.Stats // ms
+	Sent     javametrics.Stats // records behind the transforms, given to the sink
+	Written  javametrics.Stats // records acknowledged by the sink
+	PutTime  javametrics.Stats // ms from giving a batch to the sink until it is done
+	Active   javametrics.Stats // records read and not yet delivered, one measurement a batch
+	// ActiveNow is their number at this moment.
+	ActiveNow int64
+	// Commits are the offset commits that worked, in ms; CommitFailures those that did not.
+	Commits        javametrics.Stats
+	CommitFailures int64
+	// RunningRatio and PausedRatio are the parts of the task's life in these states.
+	RunningRatio, PausedRatio float64
+}
+
+// taskStats collects them. It is safe for concurrent use and measures per batch.
+type taskStats struct {
+	polled, pollTime, sent, written, putTime, active, commits *javametrics.Window
+
+	activeNow, commitFailures atomic.Int64
+
+	mu     sync.Mutex // guards the fields below
+	begun  time.Time
+	since  time.Time
+	state  State
+	inside map[State]time.Duration
+}
+
+func newTaskStats(spec javametrics.Spec) *taskStats {
+	now := time.Now()
+	s := &taskStats{begun: now, since: now, state: Unassigned, inside: map[State]time.Duration{}}
+	for _, w := range []**javametrics.Window{&s.polled, &s.pollTime, &s.sent, &s.written, &s.putTime, &s.active, &s.commits} {
+		*w = javametrics.NewWindow(spec)
+	}
+	return s
+}
+
+// read notes a frame from the source and how long it was waited for.
+func (s *taskStats) read(rows int, took time.Duration) {
+	if rows == 0 {
+		return
+	}
+	s.polled.Add(float64(rows))
+	s.pollTime.Add(float64(took.Microseconds()) / 1000)
+	s.active.Add(float64(s.activeNow.Add(int64(rows))))
+}
+
+// over notes that rows are delivered, dropped or given up.
+func (s *taskStats) over(rows int) {
+	if rows > 0 {
+		s.active.Add(float64(s.activeNow.Add(-int64(rows))))
+	}
+}
+
+// acked notes a batch that the sink has finished.
+func (s *taskStats) acked(records int, took time.Duration) {
+	s.written.Add(float64(records))
+	s.putTime.Add(float64(took.Microseconds()) / 1000)
+}
+
+func (s *taskStats) enter(st State) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inside[s.state] += now.Sub(s.since)
+	s.state, s.since = st, now
+}
+
+func (s *taskStats) ratio(st State) float64 {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.inside[st]
+	if s.state == st {
+		in += now.Sub(s.since)
+	}
+	if life := now.Sub(s.begun); life > 0 {
+		return float64(in) / float64(life)
+	}
+	return 0
+}
+
+func (s *taskStats) snapshot() TaskStats {
+	return TaskStats{
+		Polled: s.polled.Stats(), PollTime: s.pollTime.Stats(), Sent: s.sent.Stats(), Written: s.written.Stats(), PutTime: s.putTime.Stats(),
+		Active: s.active.Stats(), ActiveNow: s.activeNow.Load(), Commits: s.commits.Stats(), CommitFailures: s.commitFailures.Load(),
+		RunningRatio: s.ratio(Running), PausedRatio: s.ratio(Paused),
+	}
+}
+
+// Stats returns the numbers of a connector's tasks on this worker, by task.
+func (s *System) Stats(connector string) map[int]TaskStats {
+	out := map[int]TaskStats{}
+	for _, v := range s.board.of(connector) {
+		out[v.id] = v.stats.snapshot()
+	}
+	return out
+}
