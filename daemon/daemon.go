@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ import (
 	"github.com/anabranch/anabranch/daemon/metrics"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
+	"github.com/anabranch/anabranch/records/converters"
 )
 
 // Version is the version of this program. The REST reports Kafka's (CW-16).
@@ -186,12 +188,39 @@ func loadWorker(o Options) (*configs.Worker, error) {
 			return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
 		}
 		w, err := configs.NewWorker(mode, raw)
+		if err == nil {
+			err = checkConverters(w)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
 		}
 		return w, nil
 	}
 	return configs.NewWorker(configs.Embedded, embeddedWorker(o))
+}
+
+// checkConverters validates the worker's converters and adds the warnings of their settings.
+func checkConverters(w *configs.Worker) error {
+	for _, key := range []string{configs.KeyConverterKey, configs.ValueConverterKey, configs.HeaderConverterKey} {
+		class, given := w.Raw[key]
+		if !given {
+			continue
+		}
+		def := converters.Definition(class)
+		if def == nil {
+			return fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", class, key, class)
+		}
+		v, problems := def.Prefixed(key+".", "").Parse(only(w.Raw, key+"."))
+		if len(problems) > 0 {
+			return problems
+		}
+		for _, warning := range v.Warnings {
+			if !strings.HasSuffix(warning.Key, ".plugin.version") {
+				w.Warnings = append(w.Warnings, warning)
+			}
+		}
+	}
+	return nil
 }
 
 // embeddedWorker is a distributed worker file for one node. Offsets are stored every second:

@@ -200,6 +200,9 @@ func TestStandalone_GoesOnFromJavasOffsetFile(t *testing.T) {
 	}
 }
 
+const standaloneFile = "bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename=/tmp/x\n" +
+	"key.converter=org.apache.kafka.connect.json.JsonConverter\nvalue.converter=org.apache.kafka.connect.json.JsonConverter\n"
+
 func TestProcess_ExitStatusSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -225,11 +228,14 @@ func TestProcess_ExitStatusSaysWhatIsWrong(t *testing.T) {
 		{"unknown flag", []string{"run", "-x"}, 1, "usage:"},
 		{"help", []string{"help"}, 0, "usage:"},
 		{"version", []string{"version"}, 0, "anabranch "},
+		{"unknown converter", []string{"run", write("conv", strings.Replace(standaloneFile, "JsonConverter", "XmlConverter", 1))}, 2,
+			"Invalid value org.apache.kafka.connect.json.XmlConverter for configuration key.converter: Class org.apache.kafka.connect.json.XmlConverter could not be found."},
+		{"converter setting", []string{"run", write("convset", standaloneFile+"value.converter.schemas.enable=perhaps\n")}, 2, "value.converter.schemas.enable"},
 		{"no such file", []string{"run", filepath.Join(dir, "none")}, 2, "none"},
 		{"neither mode", []string{"run", write("neither", "bootstrap.servers=x:1\n")}, 2, "neither distributed"},
 		{"bad value", []string{"run", write("bad", "group.id=g\nconfig.storage.topic=c\noffset.storage.topic=o\nstatus.storage.topic=s\nkey.converter=a\nvalue.converter=b\noffset.flush.interval.ms=soon\n")}, 2, "offset.flush.interval.ms"},
 		{"missing key", []string{"run", write("missing", "group.id=g\nconfig.storage.topic=c\nkey.converter=a\nvalue.converter=b\n")}, 2, "offset.storage.topic"},
-		{"bad connector file", []string{"run", write("good", "offset.storage.file.filename=/tmp/x\nkey.converter=a\nvalue.converter=b\n"), write("c.json", `{"name":`)}, 2, "c.json"},
+		{"bad connector file", []string{"run", write("good", standaloneFile), write("c.json", `{"name":`)}, 2, "c.json"},
 		{"port taken", []string{"run", "-data", filepath.Join(dir, "data"), "-rest-port", fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)}, 3, "address already in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
