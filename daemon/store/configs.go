@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"sort"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +28,10 @@ const (
 	connectorPrefix = "connector-"
 	taskPrefix      = "task-"
 	commitPrefix    = "commit-"
+	restartPrefix   = "restart-connector-"
+	fencingPrefix   = "tasks-fencing-"
+	sessionKeyKey   = "session-key"
+	loggerPrefix    = "logger-cluster-"
 )
 
 // configWriteWithin bounds a write of a configuration (CW-156).
@@ -45,6 +48,10 @@ type Connector struct {
 	Inconsistent bool
 	// Applied is the connector configuration from which Tasks were made (CW-241).
 	Applied map[string]string
+	// FencedTasks is the task-count record of exactly-once sources, 0 if there is none;
+	// FencingPending says that a task set was committed since (CW-162).
+	FencedTasks    int
+	FencingPending bool
 }
 
 // Configs is the store of connector configurations.
@@ -54,6 +61,12 @@ type Configs struct {
 
 	mu         sync.RWMutex // guards the fields below
 	connectors map[string]*connectorState
+	fenced     map[string]int // task-count records; they outlive their connectors
+	key        *SessionKey
+	offset     int64
+	live       bool // the log is read to its end: what comes now is news
+	changes    Changes
+	wake       chan struct{}
 }
 
 type connectorState struct {
@@ -64,15 +77,24 @@ type connectorState struct {
 	broken   bool
 	deferred map[int]map[string]string
 	applied  map[string]string
+	fencing  bool // a task set was committed after the last task-count record
 }
 
 // NewConfigs makes a store over a log.
 func NewConfigs(log Log, logger *slog.Logger) *Configs {
-	return &Configs{log: log, slog: logger, connectors: map[string]*connectorState{}}
+	return &Configs{log: log, slog: logger, connectors: map[string]*connectorState{}, fenced: map[string]int{}, wake: make(chan struct{}, 1)}
 }
 
-// Open reads everything.
-func (c *Configs) Open(ctx context.Context) error { return c.log.Open(ctx, c.apply) }
+// Open reads everything. What it finds is no change.
+func (c *Configs) Open(ctx context.Context) error {
+	if err := c.log.Open(ctx, c.apply); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live, c.changes = true, Changes{}
+	return nil
+}
 
 // Close ends the log.
 func (c *Configs) Close() error { return c.log.Close() }
@@ -99,7 +121,8 @@ func (c *Configs) Get(name string) (Connector, bool) {
 	if s == nil || s.config == nil {
 		return Connector{}, false
 	}
-	out := Connector{Name: name, Config: s.config, Target: s.target, Inconsistent: s.broken, Applied: s.applied}
+	out := Connector{Name: name, Config: s.config, Target: s.target, Inconsistent: s.broken, Applied: s.applied,
+		FencedTasks: c.fenced[name], FencingPending: s.fencing}
 	if !s.broken {
 		for i := range s.count {
 			out.Tasks = append(out.Tasks, s.tasks[i])
@@ -115,14 +138,14 @@ func (c *Configs) PutConnector(ctx context.Context, name string, config map[stri
 	if initial != "" {
 		recs = append(recs, targetRecord(name, initial))
 	}
-	recs = append(recs, Record{[]byte(connectorPrefix + name), properties(config)})
+	recs = append(recs, Record{Key: []byte(connectorPrefix + name), Value: properties(config)})
 	return c.write(ctx, "write configuration of connector", name, recs...)
 }
 
 // DeleteConnector writes the tombstones of a connector; records of its tasks stay (CW-168).
 func (c *Configs) DeleteConnector(ctx context.Context, name string) error {
 	return c.write(ctx, "delete connector", name,
-		Record{[]byte(connectorPrefix + name), nil}, Record{[]byte(targetPrefix + name), nil})
+		Record{Key: []byte(connectorPrefix + name)}, Record{Key: []byte(targetPrefix + name)})
 }
 
 // PutTarget writes the state that the user wants.
@@ -138,7 +161,7 @@ func (c *Configs) PutTasks(ctx context.Context, name string, tasks []map[string]
 	}
 	recs := make([]Record, len(tasks))
 	for i, t := range tasks {
-		recs[i] = Record{[]byte(taskPrefix + name + "-" + strconv.Itoa(i)), properties(t)}
+		recs[i] = Record{Key: []byte(taskPrefix + name + "-" + strconv.Itoa(i)), Value: properties(t)}
 	}
 	if len(recs) > 0 {
 		if err := c.write(ctx, "write task configurations of connector", name, recs...); err != nil {
@@ -146,7 +169,7 @@ func (c *Configs) PutTasks(ctx context.Context, name string, tasks []map[string]
 		}
 	}
 	commit := jsontext.Marshal(jsontext.Object{{Key: "tasks", Value: len(tasks)}})
-	return c.write(ctx, "commit task configurations of connector", name, Record{[]byte(commitPrefix + name), commit})
+	return c.write(ctx, "commit task configurations of connector", name, Record{Key: []byte(commitPrefix + name), Value: commit})
 }
 
 // Refresh reads the log to its end.
@@ -171,145 +194,5 @@ func targetRecord(name string, t Target) Record {
 	if t == Stopped {
 		old = Paused
 	}
-	return Record{[]byte(targetPrefix + name), jsontext.Marshal(jsontext.Object{{Key: "state", Value: string(old)}, {Key: "state.v2", Value: string(t)}})}
-}
-
-// apply takes one record. The prefixes are asked in Connect's order, because names may look
-// like prefixes (CW-166). What cannot be read is logged and skipped (CW-151).
-func (c *Configs) apply(r Record) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := string(r.Key)
-	if name, ok := strings.CutPrefix(key, targetPrefix); ok {
-		c.applyTarget(name, r)
-	} else if name, ok := strings.CutPrefix(key, connectorPrefix); ok {
-		c.applyConnector(name, r)
-	} else if id, ok := strings.CutPrefix(key, taskPrefix); ok {
-		c.applyTask(id, r)
-	} else if name, ok := strings.CutPrefix(key, commitPrefix); ok {
-		c.applyCommit(name, r)
-	}
-	// restart-connector-, tasks-fencing-, session-key and logger-cluster- only matter among
-	// several workers; unknown keys are skipped.
-}
-
-func (c *Configs) state(name string) *connectorState {
-	s := c.connectors[name]
-	if s == nil {
-		s = &connectorState{target: Started, tasks: map[int]map[string]string{}, deferred: map[int]map[string]string{}}
-		c.connectors[name] = s
-	}
-	return s
-}
-
-func (c *Configs) skip(r Record, why string) {
-	c.slog.Error("config record is skipped", "key", string(r.Key), "err", why)
-}
-
-func (c *Configs) applyTarget(name string, r Record) {
-	s := c.state(name)
-	if r.Value == nil {
-		s.target = Started
-		return
-	}
-	v, err := jsontext.Parse(r.Value)
-	o, ok := v.(jsontext.Object)
-	if err != nil || !ok {
-		c.skip(r, "value is not an object")
-		return
-	}
-	text := o.Str("state.v2")
-	if text == "" {
-		text = o.Str("state")
-	}
-	switch t := Target(text); t {
-	case Started, Paused, Stopped:
-		s.target = t
-	default:
-		c.skip(r, "unknown target state")
-	}
-}
-
-func (c *Configs) applyConnector(name string, r Record) {
-	if r.Value == nil {
-		// Task records of a deleted connector may still come; a connector made anew
-		// commits its own.
-		delete(c.connectors, name)
-		return
-	}
-	config, err := parseProperties(r.Value)
-	if err != nil {
-		c.skip(r, err.Error())
-		return
-	}
-	c.state(name).config = config
-}
-
-func (c *Configs) applyTask(id string, r Record) {
-	at := strings.LastIndexByte(id, '-')
-	n, err := strconv.Atoi(id[at+1:])
-	if at < 0 || err != nil || n < 0 {
-		c.skip(r, "key names no task")
-		return
-	}
-	config, err := parseProperties(r.Value)
-	if err != nil {
-		c.skip(r, err.Error())
-		return
-	}
-	c.state(id[:at]).deferred[n] = config
-}
-
-func (c *Configs) applyCommit(name string, r Record) {
-	v, err := jsontext.Parse(r.Value)
-	o, _ := v.(jsontext.Object)
-	n, ok := o.Int("tasks")
-	if err != nil || !ok || n < 0 {
-		c.skip(r, "no task count")
-		return
-	}
-	s := c.state(name)
-	if s.config == nil {
-		return // compaction left a commit of a connector that is gone (CW-160)
-	}
-	set := map[int]map[string]string{}
-	for i := range int(n) {
-		t, ok := s.deferred[i]
-		if !ok {
-			t, ok = s.tasks[i]
-		}
-		if !ok {
-			c.slog.Error("task configurations are not complete, nothing runs until they are written again", "connector", name, "tasks", n, "missing", i)
-			s.broken, s.deferred = true, map[int]map[string]string{}
-			return
-		}
-		set[i] = t
-	}
-	s.tasks, s.count, s.broken = set, int(n), false
-	s.deferred = map[int]map[string]string{}
-	s.applied = s.config
-}
-
-func parseProperties(value []byte) (map[string]string, error) {
-	v, err := jsontext.Parse(value)
-	if err != nil {
-		return nil, fmt.Errorf("value is not JSON")
-	}
-	o, _ := v.(jsontext.Object)
-	p, _ := o.Get("properties")
-	props, ok := p.(jsontext.Object)
-	if !ok {
-		return nil, fmt.Errorf("value has no properties")
-	}
-	m := make(map[string]string, len(props))
-	for _, f := range props {
-		switch s := f.Value.(type) {
-		case string:
-			m[f.Key] = s
-		case nil: // a null never passes validation; Connect reads it as not given
-		default:
-			return nil, fmt.Errorf("property %s is not a string", f.Key)
-		}
-	}
-	return m, nil
+	return Record{Key: []byte(targetPrefix + name), Value: jsontext.Marshal(jsontext.Object{{Key: "state", Value: string(old)}, {Key: "state.v2", Value: string(t)}})}
 }

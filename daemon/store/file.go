@@ -224,7 +224,7 @@ func readJavaMap(data []byte) ([]Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i, err)
 		}
-		recs = append(recs, Record{key, value})
+		recs = append(recs, Record{Key: key, Value: value})
 	}
 	return recs, nil
 }

@@ -250,7 +250,7 @@ func (l *KafkaLog) poll(ctx context.Context) {
 				return // a later partition is not ours; an older offset was applied by Append
 			}
 			if !r.Attrs.IsControl() {
-				l.apply(Record{r.Key, r.Value})
+				l.apply(Record{Key: r.Key, Value: r.Value, Offset: r.Offset})
 			}
 			l.next[r.Partition] = r.Offset + 1
 		})
@@ -337,6 +337,7 @@ func (l *KafkaLog) Append(ctx context.Context, recs ...Record) error {
 		case int(p) >= len(l.next):
 			// A partition that was added after the start: nobody here reads it before the next one.
 		case r.Offset == l.next[p]:
+			recs[i].Offset = r.Offset
 			l.apply(recs[i])
 			l.next[p]++
 		case r.Offset > l.next[p]:

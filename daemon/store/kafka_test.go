@@ -305,7 +305,7 @@ func TestKafkaLog_AppendEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- l.Append(ctx, Record{[]byte("k"), []byte("v")}) }()
+	go func() { ended <- l.Append(ctx, Record{Key: []byte("k"), Value: []byte("v")}) }()
 	select {
 	case err := <-ended:
 		if err == nil || !strings.Contains(err.Error(), "no answer") {

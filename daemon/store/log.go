@@ -5,8 +5,12 @@ import (
 	"sync"
 )
 
-// Record is one keyed record. A nil Value is a tombstone.
-type Record struct{ Key, Value []byte }
+// Record is one keyed record. A nil Value is a tombstone. Offset is the log's, and set only when
+// a Log hands a record to apply; a log without partitions counts by itself.
+type Record struct {
+	Key, Value []byte
+	Offset     int64
+}
 
 // Log is an ordered log of which only the newest record of each key matters.
 //
@@ -29,6 +33,7 @@ type MemoryLog struct {
 	mu    sync.Mutex // guards recs and the calls of apply
 	recs  []Record
 	apply func(Record)
+	next  int64
 }
 
 var _ Log = (*MemoryLog)(nil)
@@ -49,6 +54,8 @@ func (l *MemoryLog) Append(_ context.Context, recs ...Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range recs {
+		r.Offset = l.next
+		l.next++
 		for i := range l.recs {
 			if string(l.recs[i].Key) == string(r.Key) {
 				l.recs = append(l.recs[:i], l.recs[i+1:]...)

@@ -76,7 +76,7 @@ func (o *Offsets) Store(ctx context.Context, connector string, positions []recor
 			value = jsontext.Marshal(object(p.Offset))
 		}
 		for _, key := range o.keys(connector, p.Partition) {
-			recs = append(recs, Record{key, value})
+			recs = append(recs, Record{Key: key, Value: value})
 		}
 	}
 	if len(recs) == 0 {

@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sort"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,32 +34,48 @@ type Status struct {
 	WorkerID   string
 	Generation int64
 	Version    string // of the plugin, "" if unknown (CW-446)
+	// old says that it was found at the start: its worker may be gone, and the generations of
+	// the group may have begun anew since.
+	old bool
 }
 
 // Statuses is the store of statuses. Readers always see the newest one, because the cache
 // changes before the record is written (CW-465); a goroutine of ours writes behind, and of
-// several changes of one key only the newest.
+// several changes of one key only the newest. What other workers write changes the cache too.
 type Statuses struct {
-	log        Log
-	slog       *slog.Logger
-	workerID   string
-	generation int64
-	now        func() time.Time
+	log      Log
+	slog     *slog.Logger
+	workerID string
+	now      func() time.Time
 	// VersionOf tells the version of a connector's plugin; nil is unknown. Set it before Open.
 	VersionOf func(connector string) string
+	// Fresh says why nothing may be written at the moment, because this worker may have lost
+	// its work without knowing it yet; nil is always. Set it before Open.
+	Fresh func() error
 
 	mu         sync.RWMutex // guards the fields below
 	replaying  bool
 	opened     bool
 	closing    bool
+	lost       bool // what runs here belongs to others: its states are nobody's business
+	writing    bool // a batch was taken and its end is not known
+	generation int64
+	settled    chan struct{} // closed, and made anew, when a batch has ended
 	connectors map[string]Status
 	tasks      map[string]map[int]Status
 	topics     map[string]map[string]Record // connector, topic
-	pending    map[string][]byte
+	pending    map[string]waiting
 	order      []string // keys of pending, oldest first
 
 	wake chan struct{}
 	done chan struct{}
+}
+
+// waiting is a record that is not written yet.
+type waiting struct {
+	value      []byte
+	generation int64
+	state      actors.State // "" for tombstones and topics
 }
 
 var _ actors.StatusSink = (*Statuses)(nil)
@@ -71,7 +85,7 @@ func NewStatuses(log Log, workerID string, generation int64, logger *slog.Logger
 	return &Statuses{
 		log: log, slog: logger, workerID: workerID, generation: generation, now: time.Now,
 		connectors: map[string]Status{}, tasks: map[string]map[int]Status{}, topics: map[string]map[string]Record{},
-		pending: map[string][]byte{}, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		pending: map[string]waiting{}, wake: make(chan struct{}, 1), done: make(chan struct{}), settled: make(chan struct{}),
 	}
 }
 
@@ -106,13 +120,36 @@ func (s *Statuses) Close() error {
 	return s.log.Close()
 }
 
+// SetGeneration says which generation of the group the states that follow belong to (CW-225).
+func (s *Statuses) SetGeneration(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.generation, s.lost = n, false
+}
+
+// Lose throws away the states that are not written, and those to come until the next
+// SetGeneration: the work that they tell about has gone to others.
+func (s *Statuses) Lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = true
+	for _, key := range s.order {
+		if s.pending[key].state != "" {
+			s.drop(key)
+		}
+	}
+}
+
 // ConnectorState implements actors.StatusSink.
 func (s *Statuses) ConnectorState(connector string, state actors.State, trace string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.status(connector, state, trace)
+	if s.lost || !st.mayReplace(s.connectors[connector]) {
+		return
+	}
 	s.connectors[connector] = st
-	s.enqueue(statusConnectorPrefix+connector, st.value())
+	s.enqueue(statusConnectorPrefix+connector, waiting{st.value(), st.Generation, state})
 }
 
 // TaskState implements actors.StatusSink.
@@ -120,11 +157,27 @@ func (s *Statuses) TaskState(connector string, task int, state actors.State, tra
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.status(connector, state, trace)
+	if s.lost || !st.mayReplace(s.tasks[connector][task]) {
+		return
+	}
+	s.setTask(connector, task, st)
+	s.enqueue(taskKey(connector, task), waiting{st.value(), st.Generation, state})
+}
+
+func (s *Statuses) setTask(connector string, task int, st Status) {
 	if s.tasks[connector] == nil {
 		s.tasks[connector] = map[int]Status{}
 	}
 	s.tasks[connector][task] = st
-	s.enqueue(taskKey(connector, task), st.value())
+}
+
+// mayReplace is the rule of safe writes: UNASSIGNED and FAILED say nothing about work that another worker
+// has in a later generation (CW-184).
+func (st Status) mayReplace(cached Status) bool {
+	if st.State != actors.Unassigned && st.State != actors.Failed {
+		return true
+	}
+	return cached.WorkerID == st.WorkerID || cached.Generation <= st.Generation || cached.old
 }
 
 func (s *Statuses) status(connector string, state actors.State, trace string) Status {
@@ -147,7 +200,7 @@ func (s *Statuses) RemoveTasks(connector string, from int) {
 	for id := range s.tasks[connector] {
 		if id >= from {
 			delete(s.tasks[connector], id)
-			s.enqueue(taskKey(connector, id), nil)
+			s.enqueue(taskKey(connector, id), waiting{})
 		}
 	}
 }
@@ -160,7 +213,7 @@ func (s *Statuses) Remove(connector string) {
 	defer s.mu.Unlock()
 	if _, ok := s.connectors[connector]; ok {
 		delete(s.connectors, connector)
-		s.enqueue(statusConnectorPrefix+connector, nil)
+		s.enqueue(statusConnectorPrefix+connector, waiting{})
 	}
 	delete(s.tasks, connector)
 }
@@ -176,8 +229,8 @@ func (s *Statuses) UseTopic(connector string, task int, topic string) {
 		{Key: "name", Value: topic}, {Key: "connector", Value: connector},
 		{Key: "task", Value: task}, {Key: "discoverTimestamp", Value: s.now().UnixMilli()}}}})
 	key := statusTopicPrefix + topic + topicSeparator + connector
-	s.topicSet(connector)[topic] = Record{[]byte(key), value}
-	s.enqueue(key, value)
+	s.topicSet(connector)[topic] = Record{Key: []byte(key), Value: value}
+	s.enqueue(key, waiting{value: value})
 }
 
 func (s *Statuses) topicSet(connector string) map[string]Record {
@@ -204,7 +257,7 @@ func (s *Statuses) ResetTopics(connector string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.topics[connector] {
-		s.enqueue(string(r.Key), nil)
+		s.enqueue(string(r.Key), waiting{})
 	}
 	delete(s.topics, connector)
 }
@@ -265,158 +318,4 @@ func (s *Statuses) Connectors() []string {
 	}
 	sort.Strings(out)
 	return out
-}
-
-// value is the record of a status; without a trace it says null (CW-180).
-func (st Status) value() []byte {
-	var trace, version any
-	if st.Trace != "" {
-		trace = st.Trace
-	}
-	if st.Version != "" {
-		version = st.Version
-	}
-	return jsontext.Marshal(jsontext.Object{
-		{Key: "state", Value: string(st.State)}, {Key: "trace", Value: trace},
-		{Key: "worker_id", Value: st.WorkerID}, {Key: "generation", Value: st.Generation},
-		{Key: "version", Value: version}})
-}
-
-func (s *Statuses) enqueue(key string, value []byte) {
-	if _, waiting := s.pending[key]; !waiting {
-		s.order = append(s.order, key)
-	}
-	s.pending[key] = value
-	s.nudge()
-}
-
-func (s *Statuses) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// take returns what is to be written next.
-func (s *Statuses) take() (recs []Record, closing bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range s.order {
-		recs = append(recs, Record{[]byte(k), s.pending[k]})
-	}
-	clear(s.pending)
-	s.order = s.order[:0]
-	return recs, s.closing
-}
-
-// giveBack queues records again that could not be written, unless something newer waits.
-func (s *Statuses) giveBack(recs []Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var order []string
-	for _, r := range recs {
-		if _, newer := s.pending[string(r.Key)]; !newer {
-			s.pending[string(r.Key)] = r.Value
-			order = append(order, string(r.Key))
-		}
-	}
-	s.order = append(order, s.order...)
-}
-
-func (s *Statuses) write() {
-	defer close(s.done)
-	wait, failures := statusRetryFirst, 0
-	for {
-		recs, closing := s.take()
-		if len(recs) == 0 {
-			if closing {
-				return
-			}
-			<-s.wake
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), statusFlushOnEnd)
-		err := s.log.Append(ctx, recs...)
-		cancel()
-		if err == nil {
-			wait, failures = statusRetryFirst, 0
-			continue
-		}
-		failures++
-		if failures == 1 {
-			s.slog.Error("statuses are not stored yet, trying on", "records", len(recs), "err", err)
-		}
-		if closing && failures >= statusGoneTries {
-			return // a status is a report, not a promise: the next start writes it anew
-		}
-		s.giveBack(recs)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-s.wake: // something newer, or the end
-			timer.Stop()
-		}
-		wait = min(2*wait, statusRetryMost)
-	}
-}
-
-// apply takes a record that was there at the start. Later ones are our own, of which the
-// cache knows more.
-func (s *Statuses) apply(r Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.replaying {
-		return
-	}
-	key := string(r.Key)
-	if connector, ok := strings.CutPrefix(key, statusConnectorPrefix); ok {
-		if st, ok := s.parse(r); ok {
-			s.connectors[connector] = st
-		} else {
-			delete(s.connectors, connector)
-		}
-	} else if id, ok := strings.CutPrefix(key, statusTaskPrefix); ok {
-		at := strings.LastIndexByte(id, '-')
-		n, err := strconv.Atoi(id[at+1:])
-		if at < 0 || err != nil {
-			s.slog.Warn("status record is skipped", "key", key, "err", "key names no task")
-			return
-		}
-		connector := id[:at]
-		if st, ok := s.parse(r); !ok {
-			delete(s.tasks[connector], n)
-		} else {
-			if s.tasks[connector] == nil {
-				s.tasks[connector] = map[int]Status{}
-			}
-			s.tasks[connector][n] = st
-		}
-	} else if rest, ok := strings.CutPrefix(key, statusTopicPrefix); ok {
-		// Topics cannot hold a colon, so the first one ends the topic (CW-185).
-		topic, connector, ok := strings.Cut(rest, topicSeparator)
-		if !ok {
-			s.slog.Warn("status record is skipped", "key", key, "err", "key names no topic and connector")
-			return
-		}
-		if r.Value == nil {
-			delete(s.topics[connector], topic)
-		} else {
-			s.topicSet(connector)[topic] = r
-		}
-	}
-}
-
-// parse reads a status; false is a tombstone or something that cannot be read.
-func (s *Statuses) parse(r Record) (Status, bool) {
-	if r.Value == nil {
-		return Status{}, false
-	}
-	v, err := jsontext.Parse(r.Value)
-	o, ok := v.(jsontext.Object)
-	if err != nil || !ok || o.Str("state") == "" {
-		s.slog.Error("status record is skipped", "key", string(r.Key), "err", fmt.Sprintf("not a status: %v", err))
-		return Status{}, false
-	}
-	gen, _ := o.Int("generation")
-	return Status{State: actors.State(o.Str("state")), Trace: o.Str("trace"), WorkerID: o.Str("worker_id"), Generation: gen, Version: o.Str("version")}, true
 }
