@@ -87,6 +87,9 @@ func (k *connector) Receive(c actor.Context) {
 }
 
 func (k *connector) start() {
+	if !k.spec.TasksOnly {
+		k.sys.started.connectors.Add(1)
+	}
 	k.setState(k.state(), "")
 	for _, spec := range k.spec.Tasks {
 		if k.tasks[spec.ID] != nil {

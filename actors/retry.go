@@ -31,6 +31,9 @@ func (t *task) fail(failure error) {
 		args = append(args, keyStack, p.stack)
 	}
 	t.log.Error("task failed", args...)
+	if !t.ranBefore {
+		t.sys.started.taskFailures.Add(1)
+	}
 	t.fatal = true
 	t.setState(Failed, failureTrace(failure, t.sinkConnector))
 }

@@ -16,20 +16,21 @@ type TaskStats struct {
 	Written  javametrics.Stats // records acknowledged by the sink
 	PutTime  javametrics.Stats // ms from giving a batch to the sink until it is done
 	Active   javametrics.Stats // records read and not yet delivered, one measurement a batch
+	// Partitions is how many a consumer is assigned, 0 for other sources.
+	Partitions int
 	// ActiveNow is their number at this moment.
 	ActiveNow int64
-	// Commits are the offset commits that worked, in ms; CommitFailures those that did not.
-	Commits        javametrics.Stats
-	CommitFailures int64
+	// Commits are the offset commits that worked, CommitFailures those that did not, in ms.
+	Commits, CommitFailures javametrics.Stats
 	// RunningRatio and PausedRatio are the parts of the task's life in these states.
 	RunningRatio, PausedRatio float64
 }
 
 // taskStats collects them. It is safe for concurrent use and measures per batch.
 type taskStats struct {
-	polled, pollTime, sent, written, putTime, active, commits *javametrics.Window
+	polled, pollTime, sent, written, putTime, active, commits, commitFailures *javametrics.Window
 
-	activeNow, commitFailures atomic.Int64
+	activeNow atomic.Int64
 
 	mu     sync.Mutex // guards the fields below
 	begun  time.Time
@@ -41,7 +42,7 @@ type taskStats struct {
 func newTaskStats(spec javametrics.Spec) *taskStats {
 	now := time.Now()
 	s := &taskStats{begun: now, since: now, state: Unassigned, inside: map[State]time.Duration{}}
-	for _, w := range []**javametrics.Window{&s.polled, &s.pollTime, &s.sent, &s.written, &s.putTime, &s.active, &s.commits} {
+	for _, w := range []**javametrics.Window{&s.polled, &s.pollTime, &s.sent, &s.written, &s.putTime, &s.active, &s.commits, &s.commitFailures} {
 		*w = javametrics.NewWindow(spec)
 	}
 	return s
@@ -95,16 +96,41 @@ func (s *taskStats) ratio(st State) float64 {
 func (s *taskStats) snapshot() TaskStats {
 	return TaskStats{
 		Polled: s.polled.Stats(), PollTime: s.pollTime.Stats(), Sent: s.sent.Stats(), Written: s.written.Stats(), PutTime: s.putTime.Stats(),
-		Active: s.active.Stats(), ActiveNow: s.activeNow.Load(), Commits: s.commits.Stats(), CommitFailures: s.commitFailures.Load(),
+		Active: s.active.Stats(), ActiveNow: s.activeNow.Load(), Commits: s.commits.Stats(), CommitFailures: s.commitFailures.Stats(),
 		RunningRatio: s.ratio(Running), PausedRatio: s.ratio(Paused),
 	}
 }
+
+// partitioned is implemented by sources that read partitions.
+type partitioned interface {
+	// Partitions is how many are assigned now. Any goroutine may ask.
+	Partitions() int
+}
+
+// Startups counts what was started on this worker (CW-383).
+type Startups struct {
+	Connectors, Tasks, TaskFailures int64
+}
+
+// Startups returns the counts since the System was made.
+func (s *System) Startups() Startups {
+	return Startups{Connectors: s.started.connectors.Load(), Tasks: s.started.tasks.Load(), TaskFailures: s.started.taskFailures.Load()}
+}
+
+// startups are the counters behind Startups.
+type startups struct{ connectors, tasks, taskFailures atomic.Int64 }
 
 // Stats returns the numbers of a connector's tasks on this worker, by task.
 func (s *System) Stats(connector string) map[int]TaskStats {
 	out := map[int]TaskStats{}
 	for _, v := range s.board.of(connector) {
-		out[v.id] = v.stats.snapshot()
+		st := v.stats.snapshot()
+		if w := v.run.Load(); w != nil {
+			if p, ok := w.source.(partitioned); ok {
+				st.Partitions = p.Partitions()
+			}
+		}
+		out[v.id] = st
 	}
 	return out
 }

@@ -24,6 +24,7 @@ type System struct {
 	metrics  *metrics
 	notifier *notifier
 	board    board
+	started  startups
 	lib      *actor.ActorSystem
 	registry *actor.PID
 	pumps    sync.WaitGroup // every pump of every task

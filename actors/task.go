@@ -195,6 +195,9 @@ func (t *task) onOpened(m *opened) {
 	} else {
 		t.log.Info("task started", keyEpoch, r.epoch)
 	}
+	if !t.ranBefore {
+		t.sys.started.tasks.Add(1)
+	}
 	t.ranBefore = true
 	t.setState(Running, "")
 }

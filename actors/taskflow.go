@@ -252,7 +252,7 @@ func (t *task) onCommitted(m *committed) {
 	if m.err == nil {
 		r.stats.commits.Add(float64(m.took.Microseconds()) / 1000)
 	} else {
-		r.stats.commitFailures.Add(1)
+		r.stats.commitFailures.Add(float64(m.took.Microseconds()) / 1000)
 	}
 	if m.stored {
 		r.tracker.Stored(m.done)

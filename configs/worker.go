@@ -8,11 +8,13 @@ import (
 
 // Keys of the worker file that other rooms ask for by name (CW-75 to CW-111).
 const (
-	BootstrapServersKey      = "bootstrap.servers"
-	GroupIDKey               = "group.id"
-	ConfigTopicKey           = "config.storage.topic"
-	OffsetTopicKey           = "offset.storage.topic"
-	StatusTopicKey           = "status.storage.topic"
+	BootstrapServersKey = "bootstrap.servers"
+	GroupIDKey          = "group.id"
+	ConfigTopicKey      = "config.storage.topic"
+	OffsetTopicKey      = "offset.storage.topic"
+	StatusTopicKey      = "status.storage.topic"
+	// MetricNamesKey is a key of ours: which names of series dashboards find on /metrics.
+	MetricNamesKey           = "anabranch.metrics.names"
 	OffsetFileKey            = "offset.storage.file.filename"
 	overrideAllowlistKey     = "connector.client.config.override.allowlist"
 	restExtensionsKey        = "rest.extension.classes"
@@ -40,6 +42,8 @@ const (
 	oneProcess               = "this program runs as one process; it does not join a group of workers yet"
 	notSigned                = "requests between workers do not exist here"
 	metricsElsewhere         = "metrics are served for Prometheus on /metrics"
+	metricsSampleKey         = "metrics.sample.window.ms"
+	metricsSamplesKey        = "metrics.num.samples"
 	internalConverterRemoved = "internal topics are always JSON without schemas, as in Kafka since 3.0"
 )
 
@@ -75,7 +79,12 @@ type Worker struct {
 	ConfigTopic, OffsetTopic, StatusTopic   Topic
 	OffsetFile                              string
 	FlushInterval, FlushTimeout, StopWithin time.Duration
-	Listeners                               []Listener
+	// SampleWindow and Samples say over how much time rates, averages and maxima are taken (CW-96).
+	SampleWindow time.Duration
+	Samples      int
+	// MetricNames are the sets of metric names beside our own.
+	MetricNames []string
+	Listeners   []Listener
 	// AdminListeners are the addresses that serve /admin alone. Without any, /admin is served on
 	// Listeners, or nowhere if AdminOff (CW-65).
 	AdminListeners []Listener
@@ -154,7 +163,8 @@ func NewWorker(mode Mode, raw map[string]string) (*Worker, error) {
 	}
 	w := &Worker{
 		Mode: mode, Raw: resolved, Providers: ps, Warnings: v.Warnings,
-		Bootstrap:     v.List(BootstrapServersKey),
+		Bootstrap:    v.List(BootstrapServersKey),
+		SampleWindow: v.Millis(metricsSampleKey), Samples: int(v.Int(metricsSamplesKey)), MetricNames: v.List(MetricNamesKey),
 		FlushInterval: v.Millis(flushIntervalKey), FlushTimeout: v.Millis(flushTimeoutKey), StopWithin: v.Millis(shutdownTimeoutKey),
 		AdvertisedHost: v.Str(advertisedHostKey), AdvertisedPort: int(v.Int(advertisedPortKey)),
 		AdvertisedScheme: v.Word(advertisedListenerKey),

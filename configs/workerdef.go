@@ -82,6 +82,7 @@ func WorkerDef(mode Mode) *Def {
 	null := func(name string, t Type) Key { return Key{Name: name, Type: t} }
 	none := func(k Key, why string) Key { k.NoEffect = why; return k }
 	check := func(k Key, fn func(any) error) Key { k.Check = fn; return k }
+	documented := func(k Key, doc string) Key { k.Doc = doc; return k }
 
 	d := NewDef(
 		Key{Name: BootstrapServersKey, Type: ListType, Required: true, Check: ListItems(BootstrapServersKey, false)},
@@ -107,8 +108,9 @@ func WorkerDef(mode Mode) *Def {
 		flag(topicCreationKey, "true"), flag(topicTrackingKey, "true"), flag(topicTrackingResetKey, "true"),
 		list(ProvidersKey, ""),
 		check(str("client.dns.lookup", "use_all_dns_ips"), Words("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")),
-		none(check(long("metrics.sample.window.ms", "30000"), AtLeast(0)), metricsElsewhere),
-		none(check(Key{Name: "metrics.num.samples", Type: IntType, Default: "2", HasDefault: true}, AtLeast(1)), metricsElsewhere),
+		check(long(metricsSampleKey, "30000"), AtLeast(0)),
+		check(Key{Name: metricsSamplesKey, Type: IntType, Default: "2", HasDefault: true}, AtLeast(1)),
+		documented(list(MetricNamesKey, "connect-default,debezium"), "Sets of metric names on /metrics beside our own: connect-default, debezium, jmx-example, strimzi, confluent, or paths of jmx_exporter configuration files (.yml); none for none."),
 		none(check(str("metrics.recording.level", "INFO"), Words("INFO", "DEBUG")), metricsElsewhere),
 		none(check(list("metric.reporters", "org.apache.kafka.common.metrics.JmxReporter"), ListItems("metric.reporters", true)), metricsElsewhere),
 		none(null("internal.key.converter", ClassType), internalConverterRemoved), none(null("internal.value.converter", ClassType), internalConverterRemoved),

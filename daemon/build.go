@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
@@ -21,6 +22,8 @@ type buildEnv struct {
 	useTopic func(connector string, task int, topic string)
 	// explain tells more about errors of Kafka clients; nil knows nothing more.
 	explain explainer
+	// clients are the statistics of the tasks' Kafka clients; nil counts nothing.
+	clients *javametrics.Clients
 }
 
 // taskEnv is what a plugin builds one task from. Its configurations hold resolved secrets.

@@ -8,6 +8,7 @@ import (
 	"github.com/anabranch/anabranch/capture"
 	capturekafka "github.com/anabranch/anabranch/capture/kafka"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/deliver"
@@ -48,11 +49,13 @@ func sinkParts(makeSink sinkFunc) func(t taskEnv) (actors.Parts, error) {
 // consumer makes the Kafka source of a sink connector, from the worker's consumer.* and the
 // connector's consumer.override.* (CW-112, CW-115).
 func (t *taskEnv) consumer(v *configs.Values, env capture.Env) (capture.Source, error) {
-	s := kafkaprops.Consumer(t.clientProps("consumer", consumerOverride))
+	props := t.clientProps("consumer", consumerOverride)
+	s := kafkaprops.Consumer(props)
 	if len(s.Problems) > 0 {
 		return nil, s.Problems
 	}
 	cfg := capturekafka.FromSettings(s, t.connector)
+	cfg.Stats = t.clients.New(javametrics.ConsumerClient, props[kafkaprops.ClientID])
 	cfg.Topics = v.List(configs.TopicsKey)
 	if pattern := v.Str(configs.TopicsRegexKey); pattern != "" {
 		re, err := javaregex.Compile(pattern, false)

@@ -8,6 +8,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/deliver"
 	deliverkafka "github.com/anabranch/anabranch/deliver/kafka"
@@ -75,11 +76,13 @@ func (t *taskEnv) registerer() prometheus.Registerer {
 // producer makes the Kafka sink of a source connector. The settings come from the worker's
 // producer.* and the connector's producer.override.* (CW-112, CW-113).
 func (t *taskEnv) producer(registerer prometheus.Registerer) (deliver.Sink, error) {
-	s := kafkaprops.Producer(t.clientProps("producer", producerOverride))
+	props := t.clientProps("producer", producerOverride)
+	s := kafkaprops.Producer(props)
 	if len(s.Problems) > 0 {
 		return nil, s.Problems
 	}
 	cfg := deliverkafka.FromSettings(s)
+	cfg.Stats = t.clients.New(javametrics.ProducerClient, props[kafkaprops.ClientID])
 	var err error
 	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
 		return nil, fmt.Errorf("key converter: %w", err)

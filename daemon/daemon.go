@@ -17,6 +17,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/embedded"
 	"github.com/anabranch/anabranch/daemon/logging"
 	"github.com/anabranch/anabranch/daemon/metrics"
@@ -264,15 +265,20 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		statuses: store.NewStatuses(statusLog, workerID(w, bound), generation, log),
 	})
 	h.statuses.VersionOf = h.version
-	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain}
+	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
+	names, err := metrics.LoadRules(w.MetricNames)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
+	}
+	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
 	if w.TopicTracking {
 		h.env.useTopic = h.statuses.UseTopic
 	}
 	h.system = actors.New(actors.Options{
 		Log: log, Metrics: registry, Status: h.statuses,
-		FlushInterval: w.FlushInterval, FlushTimeout: w.FlushTimeout, ShutdownTimeout: w.StopWithin,
+		FlushInterval: w.FlushInterval, FlushTimeout: w.FlushTimeout, ShutdownTimeout: w.StopWithin, Samples: samples,
 	})
-	registry.MustRegister(metrics.NewWorker(h.instances))
+	registry.MustRegister(metrics.NewWorker(h.instances), metrics.NewMBeans(h.beans, names))
 	options := rest.Options{
 		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
 		AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods,

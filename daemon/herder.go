@@ -37,6 +37,8 @@ type system interface {
 	RestartConnector(name string) error
 	RestartTask(name string, id int) error
 	Progress(name string) []actors.TaskProgress
+	Stats(name string) map[int]actors.TaskStats
+	Startups() actors.Startups
 	Shutdown(ctx context.Context) error
 }
 
@@ -74,6 +76,9 @@ type herder struct {
 	failure error // why the start failed; set before failed is closed
 	failed  chan struct{}
 
+	begun        time.Time
+	brokenStarts atomic.Int64 // starts of connectors that failed
+
 	clusterID   string // set before clusterSeen is closed
 	clusterSeen chan struct{}
 
@@ -101,6 +106,7 @@ func newHerder(h *herder) *herder {
 	h.work = make(chan func(context.Context), workQueue)
 	h.ready, h.done, h.failed, h.clusterSeen = make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	h.quit = make(chan struct{})
+	h.begun = time.Now()
 	h.broken, h.attempts = map[string]string{}, map[string]int{}
 	h.setStage("starting")
 	return h

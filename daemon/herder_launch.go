@@ -129,6 +129,7 @@ func (h *herder) fail(name string, err error) {
 	trace := javaTrace(err)
 	h.log.Error("start connector", keyConnector, name, keyErr, err)
 	h.broken[name] = trace
+	h.brokenStarts.Add(1)
 	h.statuses.ConnectorState(name, actors.Failed, trace)
 }
 

@@ -190,10 +190,7 @@ func (h *herder) instances() []metrics.Instance {
 		if !ok || !known {
 			continue
 		}
-		i := metrics.Instance{Connector: name, Type: h.kind(c), Class: c.Config[configs.ClassKey], Version: st.Version, State: st.State, Tasks: map[int]actors.State{}, Records: map[int]int64{}}
-		for _, p := range h.system.Progress(name) {
-			i.Records[p.Task] = p.Records
-		}
+		i := metrics.Instance{Connector: name, Type: h.kind(c), Class: c.Config[configs.ClassKey], Version: st.Version, State: st.State, Tasks: map[int]actors.State{}}
 		ids, tasks := h.statuses.Tasks(name)
 		for j, id := range ids {
 			i.Tasks[id] = tasks[j].State

@@ -109,6 +109,8 @@ func (f *fakeSystem) took() []string {
 }
 
 func (*fakeSystem) Progress(string) []actors.TaskProgress { return nil }
+func (*fakeSystem) Stats(string) map[int]actors.TaskStats { return nil }
+func (*fakeSystem) Startups() actors.Startups             { return actors.Startups{} }
 func (*fakeSystem) Shutdown(context.Context) error        { return nil }
 
 // fakeCluster has one consumer group.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/records"
@@ -34,6 +35,8 @@ type Config struct {
 	MaxPollRecords int
 	// NewKey, NewValue and NewHeader make converters; NewHeader nil is SimpleHeaderConverter.
 	NewKey, NewValue, NewHeader func() converters.Converter
+	// Stats are the consumer's statistics; nil counts nothing.
+	Stats *javametrics.Client
 	// Failures decides about records that a converter cannot read; nil is records.Strict.
 	Failures records.Failures
 	// KeepConsumed keeps each record's bytes in its batch, for a dead letter queue.

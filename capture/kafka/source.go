@@ -103,6 +103,9 @@ func (s *Source) Open(ctx context.Context, _ []records.Position) error {
 	if len(s.cfg.Topics) > 0 {
 		opts = append(opts, kgo.ConsumeTopics(s.cfg.Topics...))
 	}
+	if s.cfg.Stats != nil {
+		opts = append(opts, kgo.WithHooks(s.cfg.Stats))
+	}
 	if s.clientLog = kafkaprops.NewClientLog(s.env.Log); s.clientLog != nil {
 		opts = append(opts, kgo.WithLogger(s.clientLog))
 	}
@@ -220,7 +223,8 @@ func (s *Source) poll(ctx context.Context) error {
 
 func (s *Source) requeue(fetches kgo.Fetches) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if len(p.Records) > 0 {
+		if n := len(p.Records); n > 0 {
+			s.cfg.Stats.Consumed(p.Topic, p.Partition, p.Records[n-1].Offset+1, p.LogStartOffset, p.HighWatermark)
 			s.queue = append(s.queue, chunk{topicPartition{p.Topic, p.Partition}, p.Records})
 		}
 	})
@@ -321,6 +325,7 @@ func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, m map[string][]int
 		}
 	}
 	s.m.partitions.Set(float64(len(s.assigned)))
+	s.cfg.Stats.Assigned(len(s.assigned))
 }
 
 // onRevoked runs on the group's goroutine; kgo returns no records of these partitions after it.
@@ -342,6 +347,13 @@ func (s *Source) onLost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 	s.forget(m)
 }
 
+// Partitions is how many partitions are assigned to the task now.
+func (s *Source) Partitions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.assigned)
+}
+
 func (s *Source) lanes(m map[string][]int32) []string {
 	var lanes []string
 	for topic, ps := range m {
@@ -358,9 +370,11 @@ func (s *Source) forget(m map[string][]int32) {
 	for topic, ps := range m {
 		for _, p := range ps {
 			delete(s.assigned, topicPartition{topic, p})
+			s.cfg.Stats.Gone(topic, p)
 		}
 	}
 	s.m.partitions.Set(float64(len(s.assigned)))
+	s.cfg.Stats.Assigned(len(s.assigned))
 }
 
 // Close implements capture.Source. It leaves the group if a broker answers in time.

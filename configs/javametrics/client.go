@@ -41,6 +41,7 @@ type Client struct {
 	id    string
 	spec  Spec
 	begun time.Time
+	set   *Clients // nil = on its own
 
 	created, closed, open, authFailures atomic.Int64
 	lastHeartbeat, lastPoll, lastJoin   atomic.Int64 // ms since epoch, 0 = never
@@ -186,8 +187,11 @@ func (c *Client) OnFetchBatchRead(_ kgo.BrokerMetadata, name string, _ int32, m 
 	}
 }
 
-// Failed counts records that a producer could not send.
+// Failed counts records that a producer could not send. A nil Client counts nothing, here and below.
 func (c *Client) Failed(name string, records int) {
+	if c == nil {
+		return
+	}
 	c.sendErrors.Add(float64(records))
 	if t := c.topic(name); t != nil {
 		t.errors.Add(float64(records))
@@ -197,6 +201,9 @@ func (c *Client) Failed(name string, records int) {
 // Consumed tells how far a consumer is in a partition: the next offset to read, the first that
 // there is, and the end.
 func (c *Client) Consumed(name string, partition int32, next, first, end int64) {
+	if c == nil {
+		return
+	}
 	tp := topicPartition{name, partition}
 	c.mu.Lock()
 	l := c.lags[tp]
@@ -214,11 +221,18 @@ func (c *Client) Consumed(name string, partition int32, next, first, end int64) 
 	}
 }
 
-// Assigned tells the number of partitions, and Gone that one is with somebody else now.
-func (c *Client) Assigned(n int) { c.assigned.Store(int64(n)) }
+// Assigned tells the number of partitions.
+func (c *Client) Assigned(n int) {
+	if c != nil {
+		c.assigned.Store(int64(n))
+	}
+}
 
-// Gone forgets a partition.
+// Gone forgets a partition that is with somebody else now.
 func (c *Client) Gone(name string, partition int32) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	delete(c.lags, topicPartition{name, partition})
 	c.mu.Unlock()

@@ -110,6 +110,9 @@ func (bl *block) produce(cl *kgo.Client, ctx context.Context) {
 
 // finish is the promise of every record; it runs on the client's goroutine.
 func (bl *block) finish(r *kgo.Record, err error) {
+	if err != nil {
+		bl.sink.cfg.Stats.Failed(r.Topic, 1)
+	}
 	if err != nil && bl.err.Load() == nil {
 		bl.err.CompareAndSwap(nil, bl.sink.broken(r, err))
 	}

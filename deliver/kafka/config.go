@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/records"
@@ -35,6 +36,8 @@ type Config struct {
 	NewKey, NewValue, NewHeader func() converters.Converter
 	// Topics says how missing topics are made; nil leaves it to the broker (CW-269).
 	Topics *TopicCreation
+	// Stats are the producer's statistics; nil counts nothing.
+	Stats *javametrics.Client
 	// Failures decides about records that a converter refuses; nil is records.Strict.
 	Failures records.Failures
 }

@@ -99,6 +99,9 @@ func (s *Sink) Open(ctx context.Context) error {
 	opts = append(opts, kgo.WithLogger(&gate{kafkaprops.NewClientLog(s.env.Log), s.end}),
 		// Only after a failure or a close, when the task will come again with everything.
 		kgo.AllowIdempotentProduceCancellation())
+	if s.cfg.Stats != nil {
+		opts = append(opts, kgo.WithHooks(s.cfg.Stats))
+	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return deliver.Errorf("configure kafka producer", "", "", "%w", err)
