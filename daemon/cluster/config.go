@@ -1,0 +1,83 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+)
+
+// Config are the settings of a group member. [ReadConfig] makes one from a worker file.
+type Config struct {
+	Group    string  // group.id
+	Protocol Version // connect.protocol: the best that is offered (CW-107)
+
+	SessionTimeout    time.Duration // session.timeout.ms (CW-104)
+	HeartbeatInterval time.Duration // heartbeat.interval.ms
+	RebalanceTimeout  time.Duration // rebalance.timeout.ms
+	MaxDelay          time.Duration // scheduled.rebalance.max.delay.ms (CW-106)
+	SyncTimeout       time.Duration // worker.sync.timeout.ms (CW-108)
+	UnsyncBackoff     time.Duration // worker.unsync.backoff.ms (CW-108)
+	RetryBackoff      time.Duration // retry.backoff.ms
+	RetryBackoffMax   time.Duration // retry.backoff.max.ms
+
+	Log *slog.Logger
+}
+
+// Defaults are Connect's (CW-104, CW-106 to CW-108).
+func Defaults(group string) Config {
+	return Config{
+		Group: group, Protocol: Sessioned,
+		SessionTimeout: 10 * time.Second, HeartbeatInterval: 3 * time.Second, RebalanceTimeout: time.Minute,
+		MaxDelay: 5 * time.Minute, SyncTimeout: 3 * time.Second, UnsyncBackoff: 5 * time.Minute,
+		RetryBackoff: 100 * time.Millisecond, RetryBackoffMax: time.Second,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// ReadConfig takes the keys of a worker file; what is missing has Connect's default.
+func ReadConfig(raw map[string]string) (Config, error) {
+	c := Defaults(raw["group.id"])
+	var errs []error
+	if word, given := raw["connect.protocol"]; given {
+		v, err := ParseProtocol(word)
+		errs = append(errs, err)
+		c.Protocol = v
+	}
+	for key, field := range map[string]*time.Duration{
+		"session.timeout.ms": &c.SessionTimeout, "heartbeat.interval.ms": &c.HeartbeatInterval,
+		"rebalance.timeout.ms": &c.RebalanceTimeout, "scheduled.rebalance.max.delay.ms": &c.MaxDelay,
+		"worker.sync.timeout.ms": &c.SyncTimeout, "worker.unsync.backoff.ms": &c.UnsyncBackoff,
+		"retry.backoff.ms": &c.RetryBackoff, "retry.backoff.max.ms": &c.RetryBackoffMax,
+	} {
+		word, given := raw[key]
+		if !given {
+			continue
+		}
+		n, err := strconv.ParseInt(word, 10, 32)
+		if err != nil || n < 0 {
+			errs = append(errs, fmt.Errorf("%s: %q is not a number of milliseconds", key, word))
+			continue
+		}
+		*field = time.Duration(n) * time.Millisecond
+	}
+	errs = append(errs, c.check())
+	return c, errors.Join(errs...)
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Group == "":
+		return errors.New("group.id: it is needed to join a group of workers")
+	case c.SessionTimeout <= 0 || c.HeartbeatInterval <= 0 || c.RebalanceTimeout <= 0:
+		return errors.New("session.timeout.ms, heartbeat.interval.ms and rebalance.timeout.ms: they must be above 0")
+	case c.HeartbeatInterval >= c.SessionTimeout:
+		return errors.New("heartbeat.interval.ms: Heartbeat must be set lower than the session timeout")
+	}
+	return nil
+}
+
+// margin is how long before the broker can end our session we stop: time for the herder to
+// see it before others are told.
+func (c *Config) margin() time.Duration { return c.SessionTimeout / 5 }
