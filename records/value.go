@@ -21,6 +21,9 @@ const (
 	KindArray  // N values in Batch.Vals from Off
 	KindMap    // N pairs: 2*N values in Batch.Vals from Off, key then value
 	KindStruct // N values in Batch.Vals from Off, in the order of the schema's fields
+	// KindDate is Java's java.util.Date in a value without a schema, in ms since the epoch. Only
+	// TimestampConverter makes it; JsonConverter refuses it, as Java's does.
+	KindDate
 )
 
 // Value is one tagged value: 24 bytes, no pointers. What Off and N mean depends on Kind:

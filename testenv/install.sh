@@ -4,12 +4,12 @@
 #   sh testenv/install.sh              everything
 #   sh testenv/install.sh maven java   only these parts
 #
-# Parts: java maven debootstrap postgres prometheus. What is there already is left
+# Parts: java jdk maven debootstrap postgres prometheus. What is there already is left
 # alone. Versions are those of the suite "bookworm"; a line tells each package that
 # is installed, its version and why. Nothing that comes with a package is started.
 set -eu
 
-[ $# -gt 0 ] || set -- java maven debootstrap postgres prometheus
+[ $# -gt 0 ] || set -- java jdk maven debootstrap postgres prometheus
 
 want=""
 need() { # package, program that shows it is there, why
@@ -24,6 +24,7 @@ need() { # package, program that shows it is there, why
 for part in "$@"; do
 	case $part in
 	java) need openjdk-17-jre-headless java "runs Kafka and Kafka Connect" ;;
+	jdk) need openjdk-17-jdk-headless javac "compiles java/Judge.java, which asks the real classes of Connect" ;;
 	maven) need maven mvn "fetches the jars of Kafka, Connect and Debezium at pinned versions" ;;
 	debootstrap) need debootstrap debootstrap "unpacks MySQL 9 from Debian sid into a directory of its own" ;;
 	postgres) need postgresql-15 /usr/lib/postgresql/15/bin/postgres "PostgreSQL 15 with logical decoding" ;;
