@@ -23,8 +23,10 @@ type room struct {
 var rooms = []room{
 	{name: "records"},
 	{name: "configs", may: []string{"configs/..."}},
-	{name: "records/transforms", may: []string{"records", "configs/..."}},
-	{name: "records/converters", may: []string{"records", "configs/..."}},
+	{name: "records/javatext", may: []string{"records"}},
+	{name: "records/javatime", may: []string{"records"}},
+	{name: "records/transforms", may: []string{"records", "records/javatext", "records/javatime", "configs/..."}},
+	{name: "records/converters", may: []string{"records", "records/javatext", "records/javatime", "configs/..."}},
 	{name: "schemahistory", may: []string{"schemahistory/...", "records", "configs/..."}},
 	{name: "capture", may: []string{"records", "configs/...", "schemahistory/..."}},
 	{name: "capture/relational", may: []string{"records", "configs/...", "schemahistory/...", "capture"}},

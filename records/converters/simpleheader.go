@@ -3,9 +3,9 @@ package converters
 import (
 	"encoding/base64"
 	"strconv"
-	"time"
 
 	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/records/javatext"
 )
 
 // simpleHeader is Connect's SimpleHeaderConverter (CW-328 to CW-333): text out, and in
@@ -45,7 +45,7 @@ func appendHeaderText(dst []byte, b *records.Batch, s *records.Schema, v records
 		return base64.StdEncoding.AppendEncode(dst, b.Raw(v)), nil
 	case records.KindInt32, records.KindInt64:
 		if t, ok := logicalTime(s, v); ok {
-			return appendHeaderTime(dst, t), nil
+			return javatext.AppendTime(dst, t.UnixMilli()), nil
 		}
 		return strconv.AppendInt(dst, v.Int(), 10), nil
 	case records.KindArray:
@@ -109,20 +109,6 @@ func appendHeaderQuoted(dst, p []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendHeaderTime writes the form that Connect chooses by the value, not by the type:
-// everything before the second day, also all before 1970, is printed as a time of day.
-func appendHeaderTime(dst []byte, t time.Time) []byte {
-	const dayMillis = 86400000
-	switch ms := t.UnixMilli(); {
-	case ms < dayMillis:
-		return t.AppendFormat(dst, "15:04:05.000Z")
-	case ms%dayMillis == 0:
-		return t.AppendFormat(dst, "2006-01-02")
-	default:
-		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
-	}
-}
-
 var (
 	requiredString = &records.Schema{Type: records.String}
 )
@@ -134,7 +120,6 @@ func (c *simpleHeader) Decode(_ string, data []byte, b *records.Batch) (*records
 	if len(data) == 0 {
 		return requiredString, b.AddStringBytes(data), nil
 	}
-	p := headerParser{text: string(data), b: b}
-	s, v := p.parseTop()
+	s, v := javatext.ParseValue(b, string(data))
 	return s, v, nil
 }

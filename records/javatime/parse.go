@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/anabranch/anabranch/records"
 )
 
 // Fields of Java's calendar that a text can set.
@@ -214,28 +216,6 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// digitValue is Character.digit(r, 10); -1 if r is none. Unicode's blocks of digits begin
-// with their zero.
-func digitValue(r rune) int64 {
-	if r < 0x80 {
-		if r >= '0' && r <= '9' {
-			return int64(r - '0')
-		}
-		return -1
-	}
-	for _, b := range unicode.Nd.R16 {
-		if uint32(r) >= uint32(b.Lo) && uint32(r) <= uint32(b.Hi) {
-			return int64(uint32(r)-uint32(b.Lo)) % 10
-		}
-	}
-	for _, b := range unicode.Nd.R32 {
-		if uint32(r) >= b.Lo && uint32(r) <= b.Hi {
-			return int64(uint32(r)-b.Lo) % 10
-		}
-	}
-	return -1
-}
-
 // integer reads what Java's integer format reads: a minus, digits, perhaps an exponent; the
 // value is cut to 32 bits as Number.intValue does.
 func integer(s string, at int) (n int64, end int) {
@@ -248,7 +228,7 @@ func integer(s string, at int) (n int64, end int) {
 	digits, small := 0, true
 	for at < len(s) {
 		r, size := utf8.DecodeRuneInString(s[at:])
-		d := digitValue(r)
+		d := records.DigitValue(r)
 		if d < 0 {
 			break
 		}

@@ -1,4 +1,4 @@
-package converters
+package javatext
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/anabranch/anabranch/records"
 )
 
-// headerParser reads the text of a header the way Connect's Values.parseString does,
+// parser reads a text the way Connect's Values.parseString does,
 // including what looks odd: a leading number wins over the text behind it up to the next
 // delimiter, one trailing comma is tolerated, commas between map entries are optional.
-type headerParser struct {
+type parser struct {
 	text string
 	pos  int
 	b    *records.Batch
@@ -25,25 +25,32 @@ type headerParser struct {
 // errNotParsed makes a list or map fall back to being a string.
 var errNotParsed = errors.New("not parseable")
 
-// headerItem is a parsed value; schema nil with a null value is a null.
-type headerItem struct {
+// item is a parsed value; schema nil with a null value is a null.
+type item struct {
 	schema *records.Schema
 	v      records.Value
 }
 
-var headerSchemas = map[records.Type]*records.Schema{
+var schemas = map[records.Type]*records.Schema{
 	records.Int8: {Type: records.Int8}, records.Int16: {Type: records.Int16}, records.Int32: {Type: records.Int32},
 	records.Int64: {Type: records.Int64}, records.Float32: {Type: records.Float32}, records.Float64: {Type: records.Float64},
 	records.Boolean: {Type: records.Boolean},
 }
 
 var (
+	requiredString  = &records.Schema{Type: records.String}
 	dateSchema      = &records.Schema{Type: records.Int32, Name: records.DateName, Version: 1}
 	timeSchema      = &records.Schema{Type: records.Int32, Name: records.TimeName, Version: 1}
 	timestampSchema = &records.Schema{Type: records.Int64, Name: records.TimestampName, Version: 1}
 )
 
-func (p *headerParser) parseTop() (*records.Schema, records.Value) {
+// ParseValue adds the value that a text looks like to b's slab (Values.parseString, CW-329 to
+// CW-332); the schema is nil for null.
+func ParseValue(b *records.Batch, text string) (*records.Schema, records.Value) {
+	p := parser{text: text, b: b}
+	if text == "" {
+		return requiredString, b.AddString("")
+	}
 	it, err := p.parse(false)
 	if err != nil {
 		it = p.whole()
@@ -51,13 +58,13 @@ func (p *headerParser) parseTop() (*records.Schema, records.Value) {
 	return it.schema, it.v
 }
 
-func (p *headerParser) whole() headerItem {
-	return headerItem{requiredString, addUTF8(p.b, []byte(p.text))}
+func (p *parser) whole() item {
+	return item{requiredString, addUTF8(p.b, []byte(p.text))}
 }
 
 // token returns the next token and the position behind it: a delimiter, or the text up to
 // the next delimiter that no backslash escapes.
-func (p *headerParser) token(at int) (tok string, end int) {
+func (p *parser) token(at int) (tok string, end int) {
 	escaped := false
 	for i := at; i < len(p.text); i++ {
 		switch p.text[i] {
@@ -79,23 +86,23 @@ func (p *headerParser) token(at int) (tok string, end int) {
 }
 
 // accept consumes the next token if it is want; blanks around it do not count.
-func (p *headerParser) accept(want string) bool {
+func (p *parser) accept(want string) bool {
 	if p.pos >= len(p.text) {
 		return false
 	}
 	at := p.pos
 	tok, end := p.token(at)
-	for javaTrim(tok) == "" && end < len(p.text) {
+	for Trim(tok) == "" && end < len(p.text) {
 		tok, end = p.token(end)
 	}
-	if javaTrim(tok) != want {
+	if Trim(tok) != want {
 		return false
 	}
 	p.pos = end
 	return true
 }
 
-func (p *headerParser) acceptWord(want string, embedded bool) bool {
+func (p *parser) acceptWord(want string, embedded bool) bool {
 	at := p.pos
 	if p.accept(want) {
 		if embedded || p.pos >= len(p.text) {
@@ -106,25 +113,25 @@ func (p *headerParser) acceptWord(want string, embedded bool) bool {
 	return false
 }
 
-func (p *headerParser) parse(embedded bool) (headerItem, error) {
+func (p *parser) parse(embedded bool) (item, error) {
 	if p.pos >= len(p.text) {
-		return headerItem{}, nil
+		return item{}, nil
 	}
 	if embedded && p.accept(`"`) {
 		return p.quoted(), nil
 	}
 	switch {
 	case p.acceptWord("null", embedded):
-		return headerItem{}, nil
+		return item{}, nil
 	case p.acceptWord("true", embedded):
-		return headerItem{headerSchemas[records.Boolean], records.BoolValue(true)}, nil
+		return item{schemas[records.Boolean], records.BoolValue(true)}, nil
 	case p.acceptWord("false", embedded):
-		return headerItem{headerSchemas[records.Boolean], records.BoolValue(false)}, nil
+		return item{schemas[records.Boolean], records.BoolValue(false)}, nil
 	}
 	start := p.pos
 	if p.deep < maxDepth {
 		p.deep++
-		var it headerItem
+		var it item
 		err := errNotParsed
 		if p.accept("[") {
 			it, err = p.list()
@@ -139,17 +146,17 @@ func (p *headerParser) parse(embedded bool) (headerItem, error) {
 	}
 	// Connect has peeked the first token that is not blank by now, unless a list or map failed.
 	tok, end := p.token(p.pos)
-	for javaTrim(tok) == "" && end < len(p.text) {
+	for Trim(tok) == "" && end < len(p.text) {
 		tok, end = p.token(end)
 	}
 	p.pos = end
-	if trimmed := javaTrim(tok); trimmed != "" {
+	if trimmed := Trim(tok); trimmed != "" {
 		return p.scalar(trimmed, embedded)
 	}
-	return headerItem{requiredString, addUTF8(p.b, []byte(tok))}, nil
+	return item{requiredString, addUTF8(p.b, []byte(tok))}, nil
 }
 
-func (p *headerParser) scalar(tok string, embedded bool) (headerItem, error) {
+func (p *parser) scalar(tok string, embedded bool) (item, error) {
 	digit := tok[0]-'0' <= 9
 	if digit {
 		// A time is cut into five tokens by its colons.
@@ -173,13 +180,13 @@ func (p *headerParser) scalar(tok string, embedded bool) (headerItem, error) {
 		}
 	}
 	if embedded {
-		return headerItem{}, errNotParsed
+		return item{}, errNotParsed
 	}
 	return p.whole(), nil
 }
 
 // quoted reads up to the closing quote; escapes stay as they are.
-func (p *headerParser) quoted() headerItem {
+func (p *parser) quoted() item {
 	var sb strings.Builder
 	for p.pos < len(p.text) {
 		if p.accept(`"`) {
@@ -192,26 +199,26 @@ func (p *headerParser) quoted() headerItem {
 	if it, ok := p.temporal(sb.String()); ok {
 		return it
 	}
-	return headerItem{requiredString, addUTF8(p.b, []byte(sb.String()))}
+	return item{requiredString, addUTF8(p.b, []byte(sb.String()))}
 }
 
-func (p *headerParser) list() (headerItem, error) {
+func (p *parser) list() (item, error) {
 	var m schemaMerger
 	var vals []records.Value
 	for p.pos < len(p.text) {
 		if p.accept("]") {
 			s := &records.Schema{Type: records.Array, Elem: m.common}
 			if !m.align(vals, 0, 1) {
-				return headerItem{}, errNotParsed
+				return item{}, errNotParsed
 			}
-			return headerItem{s, p.slab(records.KindArray, vals, 1)}, nil
+			return item{s, p.slab(records.KindArray, vals, 1)}, nil
 		}
 		if p.accept(",") {
-			return headerItem{}, errNotParsed
+			return item{}, errNotParsed
 		}
 		it, err := p.parse(true)
 		if err != nil {
-			return headerItem{}, err
+			return item{}, err
 		}
 		m.merge(it.schema)
 		vals = append(vals, it.v)
@@ -219,13 +226,13 @@ func (p *headerParser) list() (headerItem, error) {
 		if p.accept("]") {
 			p.pos = at
 		} else if !p.accept(",") {
-			return headerItem{}, errNotParsed
+			return item{}, errNotParsed
 		}
 	}
-	return headerItem{}, errNotParsed
+	return item{}, errNotParsed
 }
 
-func (p *headerParser) mapping() (headerItem, error) {
+func (p *parser) mapping() (item, error) {
 	var keys, values schemaMerger
 	var vals []records.Value
 	for p.pos < len(p.text) {
@@ -235,56 +242,56 @@ func (p *headerParser) mapping() (headerItem, error) {
 				s.Elem = nil
 			}
 			if !keys.align(vals, 0, 2) || s.Elem != nil && !values.align(vals, 1, 2) {
-				return headerItem{}, errNotParsed
+				return item{}, errNotParsed
 			}
-			return headerItem{s, p.slab(records.KindMap, vals, 2)}, nil
+			return item{s, p.slab(records.KindMap, vals, 2)}, nil
 		}
 		if p.accept(",") {
-			return headerItem{}, errNotParsed
+			return item{}, errNotParsed
 		}
 		k, err := p.parse(true)
 		if err != nil || k.v.IsNull() || !p.accept(":") {
-			return headerItem{}, errNotParsed
+			return item{}, errNotParsed
 		}
 		v, err := p.parse(true)
 		if err != nil {
-			return headerItem{}, err
+			return item{}, err
 		}
 		p.accept(",")
 		keys.merge(k.schema)
 		values.merge(v.schema)
 		vals = append(vals, k.v, v.v)
 	}
-	return headerItem{}, errNotParsed
+	return item{}, errNotParsed
 }
 
-func (p *headerParser) slab(k records.Kind, vals []records.Value, per int) records.Value {
+func (p *parser) slab(k records.Kind, vals []records.Value, per int) records.Value {
 	off := p.b.AddVals(len(vals))
 	copy(p.b.Vals[off:], vals)
 	return records.Value{Kind: k, Off: off, N: uint32(len(vals) / per)}
 }
 
 // temporal recognises dates, times and timestamps by their length (CW-330).
-func (p *headerParser) temporal(tok string) (headerItem, bool) {
+func (p *parser) temporal(tok string) (item, bool) {
 	tok = strings.ReplaceAll(tok, `\:`, ":")
 	switch utf8.RuneCountInString(tok) {
 	case len("2006-01-02"):
 		if f, ok := fields(tok, "--"); ok {
 			days := time.Date(f[0], time.Month(f[1]), f[2], 0, 0, 0, 0, time.UTC).Unix() / 86400
-			return headerItem{dateSchema, records.Int32Value(int32(days))}, true
+			return item{dateSchema, records.Int32Value(int32(days))}, true
 		}
 	case len("15:04:05.000Z"):
 		if f, ok := fields(tok, "::.Z"); ok {
 			ms := ((f[0]*60+f[1])*60+f[2])*1000 + f[3]
-			return headerItem{timeSchema, records.Int32Value(int32(ms))}, true
+			return item{timeSchema, records.Int32Value(int32(ms))}, true
 		}
 	case len("2006-01-02T15:04:05.000Z"):
 		if f, ok := fields(tok, "--T::.Z"); ok {
 			t := time.Date(f[0], time.Month(f[1]), f[2], f[3], f[4], f[5], 0, time.UTC)
-			return headerItem{timestampSchema, records.Int64Value(t.UnixMilli() + int64(f[6]))}, true
+			return item{timestampSchema, records.Int64Value(t.UnixMilli() + int64(f[6]))}, true
 		}
 	}
-	return headerItem{}, false
+	return item{}, false
 }
 
 // fields reads numbers with the given separators between them. A separator at the end of
@@ -314,39 +321,10 @@ func fields(s, separators string) (f [8]int, ok bool) {
 }
 
 // number reads what BigDecimal reads and takes the smallest type that holds it (CW-331).
-func (p *headerParser) number(tok string) (headerItem, bool) {
-	mantissa := strings.TrimLeft(tok, "+-")
-	if len(tok)-len(mantissa) > 1 || mantissa == "" {
-		return headerItem{}, false
-	}
-	digits, scale, seenPoint, seenDigit := "", 0, false, false
-	for i := 0; i < len(mantissa); i++ {
-		switch c := mantissa[i]; {
-		case c-'0' <= 9:
-			digits += string(c)
-			seenDigit = true
-			if seenPoint {
-				scale++
-			}
-		case c == '.' && !seenPoint:
-			seenPoint = true
-		case (c == 'e' || c == 'E') && seenDigit:
-			exp, err := strconv.ParseInt(mantissa[i+1:], 10, 32)
-			if err != nil || exp > maxScaleShift || exp < -maxScaleShift {
-				return headerItem{}, false
-			}
-			scale -= int(exp)
-			i = len(mantissa)
-		default:
-			return headerItem{}, false
-		}
-	}
-	if !seenDigit {
-		return headerItem{}, false
-	}
-	unscaled, _ := new(big.Int).SetString(digits, 10)
-	if tok[0] == '-' {
-		unscaled.Neg(unscaled)
+func (p *parser) number(tok string) (item, bool) {
+	unscaled, scale, ok := ParseDecimal(tok)
+	if !ok {
+		return item{}, false
 	}
 	whole := new(big.Int).Set(unscaled)
 	isWhole := true
@@ -361,27 +339,27 @@ func (p *headerParser) number(tok string) (headerItem, bool) {
 		i := whole.Int64()
 		switch {
 		case i == int64(int8(i)):
-			return headerItem{headerSchemas[records.Int8], records.Int8Value(int8(i))}, true
+			return item{schemas[records.Int8], records.Int8Value(int8(i))}, true
 		case i == int64(int16(i)):
-			return headerItem{headerSchemas[records.Int16], records.Int16Value(int16(i))}, true
+			return item{schemas[records.Int16], records.Int16Value(int16(i))}, true
 		case i == int64(int32(i)):
-			return headerItem{headerSchemas[records.Int32], records.Int32Value(int32(i))}, true
+			return item{schemas[records.Int32], records.Int32Value(int32(i))}, true
 		}
-		return headerItem{headerSchemas[records.Int64], records.Int64Value(i)}, true
+		return item{schemas[records.Int64], records.Int64Value(i)}, true
 	}
 	if scale != 0 {
 		if f, _ := strconv.ParseFloat(tok, 32); !math.IsInf(f, 0) {
-			return headerItem{headerSchemas[records.Float32], records.Float32Value(float32(f))}, true
+			return item{schemas[records.Float32], records.Float32Value(float32(f))}, true
 		}
 		if f, _ := strconv.ParseFloat(tok, 64); !math.IsInf(f, 0) {
-			return headerItem{headerSchemas[records.Float64], records.Float64Value(f)}, true
+			return item{schemas[records.Float64], records.Float64Value(f)}, true
 		}
 	}
 	s := &records.Schema{Type: records.Bytes, Name: records.DecimalName, Version: 1,
 		Params: []records.Param{{Key: records.ScaleParam, Value: strconv.Itoa(scale)}}}
 	off := len(p.b.Arena)
 	p.b.Arena = records.AppendTwosComplement(p.b.Arena, unscaled)
-	return headerItem{s, p.b.ArenaValue(records.KindBytes, off)}, true
+	return item{s, p.b.ArenaValue(records.KindBytes, off)}, true
 }
 
 // schemaMerger finds the type that holds all elements (CW-332).
@@ -439,5 +417,16 @@ func (m *schemaMerger) align(vals []records.Value, first, step int) bool {
 	return true
 }
 
-// javaTrim is Java's String.trim.
-func javaTrim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
+// Trim is Java's String.trim (CW-461).
+func Trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
+
+var kindOfType = map[records.Type]records.Kind{records.Int8: records.KindInt8, records.Int16: records.KindInt16,
+	records.Int32: records.KindInt32, records.Int64: records.KindInt64}
+
+// maxDepth is where Java's stack would end, by and large.
+const maxDepth = 1000
+
+// addUTF8 adds a STRING; like Java, it puts U+FFFD where the bytes are not UTF-8.
+func addUTF8(b *records.Batch, p []byte) records.Value {
+	return b.AddString(strings.ToValidUTF8(string(p), "\uFFFD"))
+}
