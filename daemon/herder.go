@@ -30,8 +30,8 @@ const (
 
 // system is what the herder needs of actors.System.
 type system interface {
-	Start(actors.Connector) error
-	Stop(ctx context.Context, name string) error
+	Add(actors.Connector) error
+	Remove(ctx context.Context, name string, p actors.Pieces) error
 	Pause(name string) error
 	Resume(name string) error
 	RestartConnector(name string) error
@@ -56,8 +56,12 @@ type cluster interface {
 	Close()
 }
 
-// herder decides what runs. One goroutine owns every change: requests hand it functions and
-// wait. Reading goes straight to the stores, which have locks of their own.
+// herder runs what the group assigns to this worker. One goroutine owns every change: requests
+// hand it functions and wait. Reading goes straight to the stores, which have locks of their own.
+//
+// A change is written to the config log first, by the leader of the group; every worker then
+// reacts to what it reads there: herder_react.go. What belongs to this worker comes from the
+// group: herder_assign.go. A worker without others is a group of one that has everything.
 type herder struct {
 	worker   *configs.Worker
 	log      *slog.Logger
@@ -67,6 +71,8 @@ type herder struct {
 	statuses *store.Statuses
 	system   system
 	cluster  cluster
+	group    group
+	levels   rest.Loggers // of this worker; nil has none
 	env      buildEnv
 
 	work    chan func(context.Context)
@@ -83,11 +89,17 @@ type herder struct {
 	clusterSeen chan struct{}
 
 	// The loop's own.
-	broken   map[string]string // connectors whose start failed, with the trace
-	attempts map[string]int    // failed launches in a row
-	files    []connectorFile   // from the command line, started once
+	assigned map[work]bool
+	joined   bool                 // the assignment is that of the newest round, and its configurations are read
+	rejoin   string               // why another round is needed, "" if it is not
+	known    map[string]bool      // connectors that the group has seen
+	runs     map[string]*instance // connector instances of this worker
+	tasks    map[string]map[int]bool
+	held     map[string]bool // connectors whose tasks wait for the next round
+	attempts map[string]int  // failed starts in a row
+	files    []connectorFile // from the command line, started once
 
-	retries sync.WaitGroup // timers that will post a launch
+	retries sync.WaitGroup // goroutines that will post to the loop
 	quit    chan struct{}  // closed when the loop stops taking work
 }
 
@@ -107,7 +119,11 @@ func newHerder(h *herder) *herder {
 	h.ready, h.done, h.failed, h.clusterSeen = make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	h.quit = make(chan struct{})
 	h.begun = time.Now()
-	h.broken, h.attempts = map[string]string{}, map[string]int{}
+	h.assigned, h.known, h.held = map[work]bool{}, map[string]bool{}, map[string]bool{}
+	h.runs, h.tasks, h.attempts = map[string]*instance{}, map[string]map[int]bool{}, map[string]int{}
+	if h.group == nil {
+		h.group = &alone{h}
+	}
 	h.setStage("starting")
 	return h
 }
@@ -120,9 +136,6 @@ func (h *herder) run(ctx context.Context) error {
 	defer close(h.done)
 	err := h.start(ctx)
 	if err == nil {
-		h.setStage("waiting for requests")
-		close(h.ready)
-		h.log.Info("worker is ready", "mode", string(h.worker.Mode), "connectors", len(h.configs.Names()))
 		h.loop(ctx)
 	} else {
 		h.failure = err
@@ -140,13 +153,15 @@ func (h *herder) loop(ctx context.Context) {
 		select {
 		case fn := <-h.work:
 			fn(ctx)
+		case <-h.configs.Changed():
+			h.settle(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// start opens the stores side by side and starts what is to run.
+// start opens the stores side by side and joins the group.
 func (h *herder) start(ctx context.Context) error {
 	h.setStage("connecting to Kafka")
 	id, err := h.cluster.ID(ctx)
@@ -155,7 +170,7 @@ func (h *herder) start(ctx context.Context) error {
 	}
 	h.clusterID = id
 	close(h.clusterSeen)
-	if h.worker.Mode == configs.Distributed {
+	if _, single := h.group.(*alone); single && h.worker.Mode == configs.Distributed {
 		if err := h.cluster.Lock(ctx, h.worker.GroupID); err != nil {
 			return err
 		}
@@ -168,20 +183,28 @@ func (h *herder) start(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	h.setStage("starting connectors")
-	for _, name := range h.statuses.Connectors() {
-		if _, ok := h.configs.Get(name); !ok {
-			h.statuses.Remove(name) // CW-249
-		}
-	}
 	for _, name := range h.configs.Names() {
-		h.launch(ctx, name)
+		h.known[name] = true
+	}
+	h.setStage("joining the group")
+	return h.group.start(ctx)
+}
+
+// begin tells that the first assignment is taken up.
+func (h *herder) begin(ctx context.Context) error {
+	select {
+	case <-h.ready:
+		return nil
+	default:
 	}
 	for _, f := range h.files {
 		if err := h.startFile(ctx, f); err != nil {
 			return err
 		}
 	}
+	h.setStage("waiting for requests")
+	close(h.ready)
+	h.log.Info("worker is ready", "mode", string(h.worker.Mode), "connectors", len(h.configs.Names()))
 	return nil
 }
 
@@ -199,7 +222,12 @@ func (h *herder) startFile(ctx context.Context, f connectorFile) error {
 		return fmt.Errorf("create connector %s from %s: %w", f.name, f.path, err)
 	}
 	h.warn(f.name, v.warnings)
-	return h.create(ctx, f.name, f.config, f.initial)
+	if err := h.leads(); err != nil {
+		return fmt.Errorf("create connector %s from %s: another worker leads the group: create it by REST", f.name, f.path)
+	}
+	err = h.create(ctx, f.name, f.config, f.initial)
+	h.settle(ctx)
+	return err
 }
 
 // stop ends the connectors, which write UNASSIGNED (CW-251), and then the stores.
@@ -212,6 +240,10 @@ func (h *herder) stop() {
 		h.log.Error("stop connectors", keyErr, err)
 	}
 	h.retries.Wait()
+	if err := h.statuses.Flush(ctx); err != nil {
+		h.log.Debug("flush statuses", keyErr, err)
+	}
+	h.group.leave(ctx)
 	for _, c := range []interface{ Close() error }{h.statuses, h.offsets, h.configs} {
 		if err := c.Close(); err != nil {
 			h.log.Debug("close store", keyErr, err)
@@ -259,7 +291,9 @@ func (h *herder) do(ctx context.Context, stage string, fn func(ctx context.Conte
 		defer h.setStage("waiting for requests")
 		step, cancel := context.WithTimeout(loop, stepWithin)
 		defer cancel()
-		result <- fn(step)
+		err := fn(step)
+		h.settle(step)
+		result <- err
 	}
 	select {
 	case h.work <- turn:

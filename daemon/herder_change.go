@@ -52,25 +52,27 @@ func (h *herder) PutConnector(ctx context.Context, name string, config map[strin
 	var info rest.Info
 	created := false
 	err = h.do(ctx, "creating connector "+name, func(ctx context.Context) error {
-		old, exists := h.configs.Get(name)
+		if err := h.leads(); err != nil {
+			return err
+		}
+		_, exists := h.configs.Get(name)
 		if exists && !replace {
 			return rest.Conflict("Connector %s already exists", name)
 		}
 		h.warn(name, v.warnings)
 		created = !exists
 		if exists {
-			if err := h.replace(ctx, name, old, config); err != nil {
-				return err
-			}
-		} else if err := h.create(ctx, name, config, initial); err != nil {
-			return err
+			return h.configs.PutConnector(ctx, name, config, "")
 		}
-		info = h.info(name)
-		if created && h.worker.Mode != configs.Standalone {
-			info.Tasks = 0 // Connect answers before its tasks exist (CW-23)
-		}
-		return nil
+		return h.create(ctx, name, config, initial)
 	})
+	if err != nil {
+		return rest.Info{}, false, err
+	}
+	info = h.info(name)
+	if created && h.worker.Mode != configs.Standalone {
+		info.Tasks = 0 // Connect answers before its tasks exist (CW-23)
+	}
 	return info, created, err
 }
 
@@ -79,22 +81,6 @@ func (h *herder) create(ctx context.Context, name string, config map[string]stri
 		return err
 	}
 	h.log.Info("connector created", keyConnector, name, "class", config[configs.ClassKey])
-	h.launch(ctx, name)
-	return nil
-}
-
-// replace writes a new configuration. The same one again restarts nothing that runs (CW-25).
-func (h *herder) replace(ctx context.Context, name string, old store.Connector, config map[string]string) error {
-	if err := h.configs.PutConnector(ctx, name, config, ""); err != nil {
-		return err
-	}
-	if _, failed := h.broken[name]; !failed && maps.Equal(old.Config, config) {
-		return nil
-	}
-	h.log.Info("connector reconfigured", keyConnector, name)
-	if old.Target == store.Started {
-		h.launch(ctx, name)
-	}
 	return nil
 }
 
@@ -106,6 +92,9 @@ func (h *herder) PatchConnector(ctx context.Context, name string, patch map[stri
 	c, ok := h.configs.Get(name)
 	if !ok {
 		return rest.Info{}, rest.NotFound("Connector %s not found", name)
+	}
+	if err := h.leads(); err != nil { // its configuration may be newer than ours
+		return rest.Info{}, err
 	}
 	config := maps.Clone(c.Config)
 	for k, v := range patch {
@@ -119,74 +108,61 @@ func (h *herder) PatchConnector(ctx context.Context, name string, patch map[stri
 	return info, err
 }
 
-// DeleteConnector implements rest.Herder. The tombstones come first: if they cannot be
-// written, the connector goes on as if nothing was asked.
+// DeleteConnector implements rest.Herder: whoever runs it stops when the tombstones come.
 func (h *herder) DeleteConnector(ctx context.Context, name string) error {
 	return h.do(ctx, "deleting connector "+name, func(ctx context.Context) error {
+		if err := h.leads(); err != nil {
+			return err
+		}
 		if _, ok := h.configs.Get(name); !ok {
 			return rest.NotFound("Connector %s not found", name)
 		}
 		if err := h.configs.DeleteConnector(ctx, name); err != nil {
 			return err
 		}
-		if err := h.system.Stop(ctx, name); err != nil && !isUnknown(err) {
-			h.log.Error("stop connector", keyConnector, name, keyErr, err)
-		}
-		delete(h.broken, name)
-		delete(h.attempts, name)
-		h.statuses.Remove(name)
 		h.log.Info("connector deleted", keyConnector, name)
 		return nil
 	})
 }
 
-// Pause implements rest.Herder (CW-252).
+// Pause implements rest.Herder (CW-252). Every worker may write a target state (CW-170).
 func (h *herder) Pause(ctx context.Context, name string) error {
-	return h.retarget(ctx, name, store.Paused, func(ctx context.Context, old store.Connector) error {
-		if old.Target == store.Stopped {
-			h.launch(ctx, name)
-			return nil
-		}
-		return h.system.Pause(name)
-	})
+	return h.retarget(ctx, name, store.Paused)
 }
 
-// Resume implements rest.Herder. What changed while the connector was paused or stopped takes
-// effect now (CW-250, CW-253).
+// Resume implements rest.Herder (CW-250, CW-253).
 func (h *herder) Resume(ctx context.Context, name string) error {
-	return h.retarget(ctx, name, store.Started, func(ctx context.Context, old store.Connector) error {
-		if old.Target == store.Paused && !old.Inconsistent && len(old.Tasks) > 0 && maps.Equal(old.Applied, old.Config) {
-			return h.system.Resume(name)
-		}
-		h.launch(ctx, name)
-		return nil
-	})
+	return h.retarget(ctx, name, store.Started)
 }
 
-// Stop implements rest.Herder (CW-253).
+// Stop implements rest.Herder (CW-253). It takes the leader, because the tasks go first: a
+// connector that is STOPPED with tasks would confuse, one that runs without them gets new ones.
 func (h *herder) Stop(ctx context.Context, name string) error {
-	return h.retarget(ctx, name, store.Stopped, func(ctx context.Context, old store.Connector) error {
-		h.halt(ctx, name)
-		return h.configs.PutTasks(ctx, name, nil)
-	})
+	return h.retarget(ctx, name, store.Stopped)
 }
 
-func (h *herder) retarget(ctx context.Context, name string, t store.Target, act func(context.Context, store.Connector) error) error {
+func (h *herder) retarget(ctx context.Context, name string, t store.Target) error {
 	return h.do(ctx, "changing the state of connector "+name, func(ctx context.Context) error {
 		c, ok := h.configs.Get(name)
 		if !ok {
 			return rest.NotFound("Unknown connector %s", name)
 		}
-		if c.Target == t {
-			return nil
+		if t != store.Stopped {
+			if c.Target == t {
+				return nil
+			}
+			return h.configs.PutTarget(ctx, name, t)
 		}
-		if err := h.configs.PutTarget(ctx, name, t); err != nil {
+		if err := h.leads(); err != nil {
 			return err
 		}
-		if _, failed := h.broken[name]; failed && t != store.Stopped && c.Target != store.Stopped {
-			return nil // a FAILED connector keeps its state until it is restarted (CW-254)
+		if c.Target == t && len(c.Tasks) == 0 {
+			return nil
 		}
-		return act(ctx, c)
+		if err := h.configs.PutTasks(ctx, name, nil); err != nil {
+			return err
+		}
+		return h.configs.PutTarget(ctx, name, t)
 	})
 }
 
@@ -196,33 +172,32 @@ func (h *herder) Restart(ctx context.Context, name string) error {
 		if _, ok := h.configs.Get(name); !ok {
 			return rest.NotFound("Unknown connector: %s", name)
 		}
-		return h.restartConnector(ctx, name)
+		if h.runs[name] == nil {
+			return h.elsewhere(work{name, itself})
+		}
+		h.restartInstance(ctx, name)
+		return nil
 	})
 }
 
-func (h *herder) restartConnector(ctx context.Context, name string) error {
-	c, _ := h.configs.Get(name)
-	if c.Target == store.Stopped {
-		return nil
+// elsewhere sends a request about a piece that does not run here to the leader, and from there
+// to its owner.
+func (h *herder) elsewhere(w work) error {
+	if err := h.leads(); err != nil {
+		return err
 	}
-	if _, failed := h.broken[name]; failed {
-		h.launch(ctx, name)
-		return nil
-	}
-	err := h.system.RestartConnector(name)
-	if isUnknown(err) {
-		h.launch(ctx, name)
-		return nil
-	}
-	return err
+	return &rest.Elsewhere{URL: h.group.owner(w)}
 }
 
-// RestartPlan implements rest.Herder (CW-38).
+// RestartPlan implements rest.Herder (CW-38): the leader asks every worker by a record.
 func (h *herder) RestartPlan(ctx context.Context, name string, includeTasks, onlyFailed bool) (rest.Status, error) {
 	var shown rest.Status
 	err := h.do(ctx, "restarting connector "+name, func(ctx context.Context) error {
 		if _, ok := h.configs.Get(name); !ok {
 			return rest.NotFound("Unknown connector: %s", name)
+		}
+		if err := h.leads(); err != nil {
+			return err
 		}
 		st, err := h.status(name)
 		if err != nil {
@@ -231,23 +206,13 @@ func (h *herder) RestartPlan(ctx context.Context, name string, includeTasks, onl
 		shown = st
 		if !onlyFailed || st.Connector.State == actors.Failed {
 			shown.Connector.State = actors.Restarting
-			if err := h.restartConnector(ctx, name); err != nil {
-				return err
+		}
+		for i := range st.TaskIDs {
+			if includeTasks && (!onlyFailed || st.Tasks[i].State == actors.Failed) {
+				shown.Tasks[i].State = actors.Restarting
 			}
 		}
-		if !includeTasks {
-			return nil
-		}
-		for i, id := range st.TaskIDs {
-			if onlyFailed && st.Tasks[i].State != actors.Failed {
-				continue
-			}
-			shown.Tasks[i].State = actors.Restarting
-			if err := h.system.RestartTask(name, id); err != nil && !isUnknown(err) && !errors.Is(err, actors.ErrUnknownTask) {
-				return err
-			}
-		}
-		return nil
+		return h.configs.PutRestart(ctx, name, store.RestartRequest{IncludeTasks: includeTasks, OnlyFailed: onlyFailed})
 	})
 	return shown, err
 }
@@ -263,13 +228,10 @@ func (h *herder) RestartTask(ctx context.Context, name string, task int) error {
 			return rest.Conflict(noLeader)
 		case task < 0 || task >= len(c.Tasks):
 			return rest.NotFound("Unknown task: %s-%d", name, task)
+		case !h.tasks[name][task]:
+			return h.elsewhere(work{name, task})
 		}
-		err := h.system.RestartTask(name, task)
-		if isUnknown(err) || errors.Is(err, actors.ErrUnknownTask) {
-			h.launch(ctx, name)
-			return nil
-		}
-		if err != nil {
+		if err := h.system.RestartTask(name, task); err != nil {
 			return rest.Errorf(http.StatusInternalServerError, "Failed to start task: %s-%d: %v", name, task, err)
 		}
 		return nil

@@ -13,61 +13,85 @@ import (
 
 const taskClassKey = "task.class"
 
-// launch brings a connector to the state that its configuration and target ask for. Failures
-// end in the connector's status; those that may pass are tried again (CW-242, CW-243).
-func (h *herder) launch(ctx context.Context, name string) {
+// instance is a connector instance that this worker runs, or tries to.
+type instance struct {
+	config map[string]string // the one that it was started with
+	target store.Target
+	broken bool // its start failed: FAILED, while its tasks go on (CW-243)
+	added  bool // the actors know it
+}
+
+// startInstance brings the instance of a connector to the state that its configuration and
+// target ask for. Failures end in the connector's status; those that may pass are tried again
+// (CW-242, CW-243).
+func (h *herder) startInstance(ctx context.Context, name string) {
 	c, ok := h.configs.Get(name)
 	if !ok {
 		return
 	}
-	delete(h.broken, name)
-	if c.Target == store.Stopped {
-		h.halt(ctx, name)
-		return
+	in := &instance{config: c.Config, target: c.Target}
+	if old := h.runs[name]; old != nil {
+		in.added = old.added
 	}
-	tasks := c.Tasks
-	if c.Target == store.Started {
-		var err error
-		var again bool
-		if tasks, again, err = h.reconfigure(ctx, c); err != nil {
+	h.runs[name] = in
+	switch c.Target {
+	case store.Stopped:
+		h.halt(ctx, name, in)
+		if len(c.Tasks) > 0 { // whoever stopped it did not come so far (CW-244)
+			h.publish(ctx, name, nil)
+		}
+		return
+	case store.Started:
+		tasks, changed, again, err := h.reconfigure(c)
+		if err == nil && changed {
+			again, err = h.publish(ctx, name, tasks)
+		}
+		if err != nil {
+			if in.added { // FAILED is what the herder says from now on
+				h.forget(ctx, name, in)
+			}
 			h.fail(name, err)
+			in.broken = true
 			if again {
-				h.launchLater(name)
+				h.startLater(name)
 			}
 			return
 		}
 	}
-	h.attempts[name] = 0
-	spec := actors.Connector{Name: name, Paused: c.Target == store.Paused}
-	for id, t := range tasks {
-		spec.Tasks = append(spec.Tasks, actors.Task{ID: id, Build: h.builder(c, id, t)})
+	delete(h.attempts, name)
+	var err error
+	if in.added {
+		err = h.system.RestartConnector(name)
 	}
-	if err := h.system.Start(spec); err != nil {
+	if !in.added || isUnknown(err) {
+		err = h.system.Add(actors.Connector{Name: name, Paused: c.Target == store.Paused})
+	}
+	in.added = err == nil
+	if err != nil {
 		h.fail(name, err)
-		return
+		in.broken = true
 	}
-	h.statuses.RemoveTasks(name, len(tasks))
 }
 
-// reconfigure asks the connector for its task configurations and writes them if they are not
-// the stored ones (CW-241). again says that a later try may go better.
-func (h *herder) reconfigure(ctx context.Context, c store.Connector) (tasks []map[string]string, again bool, err error) {
+// reconfigure asks the connector for its task configurations; changed says that they are not the
+// stored ones (CW-241), again that a later try may go better.
+func (h *herder) reconfigure(c store.Connector) (tasks []map[string]string, changed, again bool, err error) {
 	config, err := h.worker.Providers.Resolve(c.Config)
 	if err != nil {
-		return nil, true, err
+		return nil, false, true, err
 	}
 	pl, ok := h.plugins.find(config[configs.ClassKey])
 	if !ok {
-		return nil, false, &javaError{"org.apache.kafka.connect.errors.ConnectException", h.plugins.unknownClass(config[configs.ClassKey])}
+		return nil, false, false, &javaError{"org.apache.kafka.connect.errors.ConnectException", h.plugins.unknownClass(config[configs.ClassKey])}
 	}
 	values, problems := h.commonDef(pl).Merge(pl.definition()).Parse(config)
 	if len(problems) > 0 {
 		// The topic may hold what an older version or another worker accepted.
-		return nil, false, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
+		return nil, false, false, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
 	}
 	tasks, err = pl.taskConfigs(config, int(values.Int(configs.TasksMaxKey)))
 	if err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	for _, t := range tasks {
 		if _, given := t[taskClassKey]; !given && pl.taskClass != "" {
@@ -80,13 +104,8 @@ func (h *herder) reconfigure(ctx context.Context, c store.Connector) (tasks []ma
 			}
 		}
 	}
-	if !c.Inconsistent && equalTasks(tasks, c.Tasks) && maps.Equal(c.Applied, c.Config) {
-		return c.Tasks, false, nil
-	}
-	if err := h.configs.PutTasks(ctx, c.Name, tasks); err != nil {
-		return nil, true, err
-	}
-	return tasks, false, nil
+	same := !c.Inconsistent && equalTasks(tasks, c.Tasks) && maps.Equal(c.Applied, c.Config)
+	return tasks, !same, false, nil
 }
 
 func equalTasks(a, b []map[string]string) bool {
@@ -126,20 +145,27 @@ func (h *herder) builder(c store.Connector, id int, task map[string]string) func
 
 // fail shows a connector as FAILED; what runs of it goes on (CW-243).
 func (h *herder) fail(name string, err error) {
-	trace := javaTrace(err)
 	h.log.Error("start connector", keyConnector, name, keyErr, err)
-	h.broken[name] = trace
 	h.brokenStarts.Add(1)
-	h.statuses.ConnectorState(name, actors.Failed, trace)
+	h.statuses.ConnectorState(name, actors.Failed, javaTrace(err))
 }
 
-// launchLater posts another launch after a growing wait.
-func (h *herder) launchLater(name string) {
+// startLater posts another start after a growing wait.
+func (h *herder) startLater(name string) {
 	wait := launchMost
 	if n := h.attempts[name]; n < 8 {
 		wait = min(launchFirst<<n, launchMost)
 	}
 	h.attempts[name]++
+	h.post(wait, func(ctx context.Context) {
+		if in := h.runs[name]; in != nil && in.broken {
+			h.startInstance(ctx, name)
+		}
+	})
+}
+
+// post runs fn in the loop after a wait.
+func (h *herder) post(wait time.Duration, fn func(ctx context.Context)) {
 	h.retries.Add(1)
 	go func() { // ends with the timer or the loop; stop waits for it
 		defer h.retries.Done()
@@ -151,24 +177,27 @@ func (h *herder) launchLater(name string) {
 			return
 		}
 		select {
-		case h.work <- func(ctx context.Context) {
-			if _, still := h.broken[name]; still {
-				h.launch(ctx, name)
-			}
-		}:
+		case h.work <- func(ctx context.Context) { fn(ctx); h.settle(ctx) }:
 		case <-h.stopping():
 		}
 	}()
 }
 
-// halt stops a connector for good: no tasks, status STOPPED (CW-253).
-func (h *herder) halt(ctx context.Context, name string) {
-	if err := h.system.Stop(ctx, name); err != nil && !isUnknown(err) {
+// halt ends an instance for good: no tasks, status STOPPED (CW-253).
+func (h *herder) halt(ctx context.Context, name string, in *instance) {
+	if in.added {
+		h.forget(ctx, name, in)
+	}
+	in.broken = false
+	h.statuses.ConnectorState(name, actors.Stopped, "")
+}
+
+// forget takes the instance out of the actors.
+func (h *herder) forget(ctx context.Context, name string, in *instance) {
+	in.added = false
+	if err := h.system.Remove(ctx, name, actors.Pieces{Instance: true}); err != nil {
 		h.log.Error("stop connector", keyConnector, name, keyErr, err)
 	}
-	delete(h.broken, name)
-	h.statuses.RemoveTasks(name, 0)
-	h.statuses.ConnectorState(name, actors.Stopped, "")
 }
 
 // javaError is an error of ours with the class name that the trace starts with (CW-460).

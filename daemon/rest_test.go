@@ -43,34 +43,49 @@ func (f *fakeSystem) set(c actors.Connector) {
 	if c.Paused {
 		state = actors.Paused
 	}
-	f.status.ConnectorState(c.Name, state, "")
+	if !c.TasksOnly {
+		f.status.ConnectorState(c.Name, state, "")
+	}
 	for _, t := range c.Tasks {
 		f.status.TaskState(c.Name, t.ID, state, "")
 	}
 	f.running[c.Name] = c
 }
 
-func (f *fakeSystem) Start(c actors.Connector) error {
+func (f *fakeSystem) Add(c actors.Connector) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.note("start " + c.Name)
+	if c.TasksOnly {
+		f.note("start tasks of " + c.Name)
+	} else {
+		f.note("start " + c.Name)
+	}
+	if old, runs := f.running[c.Name]; runs {
+		c.TasksOnly = c.TasksOnly && old.TasksOnly
+		c.Tasks = append(slices.Clone(old.Tasks), c.Tasks...)
+	}
 	f.set(c)
 	return nil
 }
 
-func (f *fakeSystem) Stop(_ context.Context, name string) error {
+func (f *fakeSystem) Remove(_ context.Context, name string, p actors.Pieces) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c, ok := f.running[name]
-	if !ok {
-		return actors.ErrUnknownConnector
+	c := f.running[name]
+	for _, id := range p.Tasks {
+		f.note("stop " + name + "-" + string(rune('0'+id)))
+		f.status.TaskState(name, id, actors.Unassigned, "")
 	}
-	f.note("stop " + name)
-	for _, t := range c.Tasks {
-		f.status.TaskState(name, t.ID, actors.Unassigned, "")
+	c.Tasks = slices.DeleteFunc(slices.Clone(c.Tasks), func(t actors.Task) bool { return slices.Contains(p.Tasks, t.ID) })
+	if p.Instance {
+		f.note("stop " + name)
+		f.status.ConnectorState(name, actors.Unassigned, "")
+		c.TasksOnly = true
 	}
-	f.status.ConnectorState(name, actors.Unassigned, "")
-	delete(f.running, name)
+	f.running[name] = c
+	if c.TasksOnly && len(c.Tasks) == 0 {
+		delete(f.running, name)
+	}
 	return nil
 }
 
@@ -86,9 +101,19 @@ func (f *fakeSystem) pause(name string, paused bool) error {
 	return nil
 }
 
-func (f *fakeSystem) Pause(name string) error            { return f.pause(name, true) }
-func (f *fakeSystem) Resume(name string) error           { return f.pause(name, false) }
-func (f *fakeSystem) RestartConnector(name string) error { f.log("restart " + name); return nil }
+func (f *fakeSystem) Pause(name string) error  { return f.pause(name, true) }
+func (f *fakeSystem) Resume(name string) error { return f.pause(name, false) }
+func (f *fakeSystem) RestartConnector(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, ok := f.running[name]
+	if !ok || c.TasksOnly {
+		return actors.ErrUnknownConnector
+	}
+	f.note("restart " + name)
+	f.set(c)
+	return nil
+}
 func (f *fakeSystem) RestartTask(name string, id int) error {
 	f.log("restart " + name + "-" + string(rune('0'+id)))
 	return nil
@@ -454,7 +479,7 @@ func TestHerder_SameConfigurationRestartsNothing(t *testing.T) {
 		t.Errorf("unchanged configuration led to %v", calls)
 	}
 	b.must(t, "PUT", "/connectors/x/config", `{"connector.class":"FileStreamSource","topic":"u"}`, 200)
-	if calls := b.system.took(); !slices.Contains(calls, "start x") {
+	if calls := b.system.took(); !slices.Contains(calls, "restart x") || !slices.Contains(calls, "start tasks of x") {
 		t.Errorf("changed configuration led to %v", calls)
 	}
 }

@@ -61,3 +61,9 @@ func statusOf(err error) (int, string) {
 func errorBody(status int, message string) []byte {
 	return jsontext.Marshal(jsontext.Object{{Key: "error_code", Value: status}, {Key: "message", Value: message}})
 }
+
+// Elsewhere is the error of a request that another worker has to answer. URL is that worker's, ""
+// while nobody knows which one it is (CW-08, CW-10).
+type Elsewhere struct{ URL string }
+
+func (e *Elsewhere) Error() string { return "another worker has to answer this request" }

@@ -31,6 +31,8 @@ type Options struct {
 	Commit  string
 	Metrics http.Handler // GET /metrics; nil is 404
 	Loggers Loggers      // /admin/loggers; nil is 404 (CW-65)
+	// Client asks other workers; nil is one without TLS settings. It follows no redirects.
+	Client *http.Client
 	// AllowOrigin and AllowMethods are CORS; empty is off (CW-11).
 	AllowOrigin, AllowMethods string
 	// TopicTracking and TopicTrackingReset are the worker's topic.tracking keys (CW-40, CW-41).
@@ -56,6 +58,9 @@ type route func(r request) (status int, body any, err error)
 func NewServer(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	s := &Server{opts: o, mux: http.NewServeMux()}
 	s.handle("GET /{$}", s.root)
@@ -83,7 +88,15 @@ func (s *Server) handle(pattern string, fn route) {
 			s.bare(w, http.StatusNotAcceptable)
 			return
 		}
-		status, body, err := fn(request{hr.WithContext(ctx), w})
+		kept := &keptBody{ReadCloser: hr.Body}
+		hr = hr.WithContext(ctx)
+		hr.Body = kept
+		status, body, err := fn(request{hr, w})
+		if elsewhere := (*Elsewhere)(nil); errors.As(err, &elsewhere) {
+			if err = s.forward(request{hr, w}, kept, elsewhere); err == nil {
+				return
+			}
+		}
 		if err != nil {
 			var e *Error
 			if errors.As(err, &e) && e.bare {

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"context"
+)
+
+// work is a piece that is assigned to workers: a task, or with task itself the instance of a
+// connector.
+type work struct {
+	Connector string
+	Task      int
+}
+
+const itself = -1
+
+// group is what the herder asks of the group of workers. Its methods are called from the loop,
+// save fresh.
+type group interface {
+	// start joins; assignments come to the loop by themselves. It returns when the first one
+	// is on its way.
+	start(ctx context.Context) error
+	// rejoin asks for a new assignment because the configurations have changed.
+	rejoin(ctx context.Context, why string)
+	// leader is the URL of the leader, "" while nobody knows, and whether it is this worker.
+	leader() (url string, own bool)
+	// owner is the URL of the worker that has a piece, as the leader knows it; "" if nobody has it.
+	owner(w work) string
+	// fresh says why this worker may have lost its work without knowing it.
+	fresh() error
+	leave(ctx context.Context)
+}
+
+// alone is the group of a worker without others: it leads, and has everything at once.
+type alone struct{ h *herder }
+
+func (a *alone) start(ctx context.Context) error {
+	a.h.setStage("starting connectors")
+	a.rejoin(ctx, "the worker starts")
+	a.h.settle(ctx)
+	return a.h.begin(ctx)
+}
+
+func (a *alone) rejoin(context.Context, string) {
+	all := map[work]bool{}
+	for _, name := range a.h.configs.Names() {
+		all[work{name, itself}] = true
+		c, _ := a.h.configs.Get(name)
+		for id := range c.Tasks {
+			all[work{name, id}] = true
+		}
+	}
+	a.h.take(all)
+}
+
+func (a *alone) leader() (string, bool) { return "", true }
+func (a *alone) owner(work) string      { return "" }
+func (a *alone) fresh() error           { return nil }
+func (a *alone) leave(context.Context)  {}
