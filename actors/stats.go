@@ -101,6 +101,21 @@ func (s *taskStats) snapshot() TaskStats {
 	}
 }
 
+// Beans returns the beans of the sources of a connector's tasks that have some.
+func (s *System) Beans(connector string) []javametrics.MBean {
+	var out []javametrics.MBean
+	for _, v := range s.board.of(connector) {
+		w := v.run.Load()
+		if w == nil {
+			continue
+		}
+		if r, ok := w.source.(javametrics.Reporter); ok {
+			out = append(out, r.Beans(javametrics.Queue{UsedBytes: w.budget.Used(), LimitBytes: s.opts.BudgetBytes})...)
+		}
+	}
+	return out
+}
+
 // partitioned is implemented by sources that read partitions.
 type partitioned interface {
 	// Partitions is how many are assigned now. Any goroutine may ask.

@@ -29,6 +29,7 @@ func (h *herder) beans() []javametrics.MBean {
 		connectors++
 		tasks += len(c.Tasks)
 		out = append(out, h.connectorBeans(&c)...)
+		out = append(out, h.system.Beans(c.Connector)...)
 	}
 	out = append(out, h.workerBeans(connectors, tasks)...)
 	return append(out, h.env.clients.Beans()...)

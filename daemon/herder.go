@@ -13,6 +13,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
 )
@@ -39,6 +40,7 @@ type system interface {
 	Progress(name string) []actors.TaskProgress
 	Stats(name string) map[int]actors.TaskStats
 	Startups() actors.Startups
+	Beans(name string) []javametrics.MBean
 	Shutdown(ctx context.Context) error
 }
 

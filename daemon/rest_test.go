@@ -19,6 +19,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	capturefile "github.com/anabranch/anabranch/capture/file"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/logging"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
@@ -135,6 +136,7 @@ func (f *fakeSystem) took() []string {
 
 func (*fakeSystem) Progress(string) []actors.TaskProgress { return nil }
 func (*fakeSystem) Stats(string) map[int]actors.TaskStats { return nil }
+func (*fakeSystem) Beans(string) []javametrics.MBean      { return nil }
 func (*fakeSystem) Startups() actors.Startups             { return actors.Startups{} }
 func (*fakeSystem) Shutdown(context.Context) error        { return nil }
 

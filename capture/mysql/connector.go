@@ -24,6 +24,7 @@ type Source struct {
 	env     capture.Env
 	log     *slog.Logger
 	m       *metrics
+	v       *vitals  // of m
 	x       *session // queries; nil once streaming has begun
 	sv      *server
 	em      *emitter
@@ -96,6 +97,7 @@ func Retries(v *configs.Values) (maxRetries int, waitMillis int64) {
 func (src *Source) Open(ctx context.Context, offsets []records.Position) error {
 	m, err := newMetrics(src.env.Metrics)
 	src.m = m
+	src.v = m.v
 	if err != nil {
 		return capture.Errorf("register metrics of", src.env.Connector, "", "%w", err)
 	}
@@ -107,7 +109,7 @@ func (src *Source) Open(ctx context.Context, offsets []records.Position) error {
 	if src.x, err = openQuery(ctx, src.s); err != nil {
 		return err
 	}
-	src.m.connected.Set(1)
+	src.m.setConnected(true)
 	if src.sv, err = inspect(ctx, src.x, src.s, src.s.streams()); err != nil {
 		return src.stop(ctx, err)
 	}

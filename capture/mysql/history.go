@@ -169,6 +169,8 @@ func sharedOnly(m map[string]string) map[string]string {
 // recover rebuilds the structures as they were at the stored offset (DM-183).
 func (src *Source) recover(ctx context.Context, at *cursor) error {
 	stop := at.offset()
+	src.v.historyState.Store(historyRecovering)
+	src.v.recoveryBegan.Store(time.Now().UnixMilli())
 	byGTID := at.gtids != nil && src.sv.gtid && !src.s.gtidIgnore
 	tables, stats, err := schemahistory.Recover(ctx, src.store, src.s.partition(), stop, schemahistory.RecoverOptions{
 		Order: recoveryOrder(src.s, byGTID), Parser: src.parser, FoldCase: src.sv.lowerCase != 0, SkipUnparseable: src.s.skipBadDDL, Log: src.log})
@@ -179,6 +181,7 @@ func (src *Source) recover(ctx context.Context, at *cursor) error {
 		return errNoHistory(src.s)
 	}
 	src.log.Info("schema history recovered", "tables", tables.Len(), "records", stats.Records, "applied", stats.Applied, "later", stats.Later, "foreign", stats.Foreign)
+	src.v.historyRecovered(int64(stats.Records-stats.Foreign), int64(stats.Applied))
 	src.tables = tables
 	return nil
 }

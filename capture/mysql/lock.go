@@ -46,6 +46,7 @@ func (sn *snapshot) freeze(ctx context.Context) error {
 	switch {
 	case err == nil:
 		sn.lock = globalLock
+		sn.src.v.locked.Store(true)
 		if err := sn.startTransaction(ctx); err != nil {
 			return err
 		}
@@ -120,6 +121,7 @@ func (sn *snapshot) unlock(ctx context.Context) error {
 		return nil
 	}
 	sn.lock = noLock
+	sn.src.v.locked.Store(false)
 	if err := sn.x.exec(ctx, "UNLOCK TABLES"); err != nil {
 		return fail("release locks on", sn.s.address(), err)
 	}

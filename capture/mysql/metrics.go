@@ -17,11 +17,12 @@ type metrics struct {
 	snapRunning, snapTables, snapLeft, snapRows, snapExpected prometheus.Gauge
 	frames                                                    prometheus.Counter
 	registered                                                []prometheus.Collector
+	v                                                         *vitals // the same for Debezium's beans
 	reg                                                       prometheus.Registerer
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{reg: reg}
+	m := &metrics{reg: reg, v: newVitals()}
 	var err error
 	add := func(c prometheus.Collector) {
 		if reg == nil || err != nil {
@@ -67,10 +68,13 @@ func (m *metrics) rowsRead(op byte, n int) {
 	switch op {
 	case 'c':
 		m.creates.Add(float64(n))
+		m.v.creates.Add(int64(n))
 	case 'u':
 		m.updates.Add(float64(n))
+		m.v.updates.Add(int64(n))
 	case 'd':
 		m.deletes.Add(float64(n))
+		m.v.deletes.Add(int64(n))
 	}
 }
 
@@ -78,11 +82,21 @@ func (m *metrics) rowsRead(op byte, n int) {
 func (m *metrics) frame(sourceMillis int64, c *cursor, last, now time.Time) {
 	m.frames.Inc()
 	if sourceMillis > 0 {
-		m.lag.Set(float64(max(0, now.UnixMilli()-sourceMillis)))
+		behind := max(0, now.UnixMilli()-sourceMillis)
+		m.lag.Set(float64(behind))
+		m.v.behind(behind)
 	}
 	m.lastEvent.Set(float64(last.UnixMilli()) / 1000)
+	m.v.lastEvent.Store(last.UnixMilli())
+	m.v.at(c)
 	m.binlogFile.Set(float64(fileNumber(c.curFile)))
 	m.binlogPos.Set(float64(c.curPos))
+}
+
+// setConnected notes whether a connection to the server is in use.
+func (m *metrics) setConnected(yes bool) {
+	m.v.connected.Store(yes)
+	m.connected.Set(map[bool]float64{true: 1}[yes])
 }
 
 func fileNumber(file string) int64 {

@@ -116,6 +116,7 @@ func (st *stream) rows(e *event) error {
 			return st.unknownTable(m)
 		}
 		st.m.filtered.Inc()
+		st.m.v.filtered.Add(1)
 		return nil
 	}
 	if r.columns != m.dec.Columns() {
@@ -171,6 +172,7 @@ func (st *stream) emit(m *mapping, r *rowsEvent, op byte, first int64) error {
 			data = data[size:]
 			if !st.em.update(p, c, before, after, now) {
 				st.m.unchanged.Inc()
+				st.m.v.unchanged.Add(1)
 			}
 		}
 	}

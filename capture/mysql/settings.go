@@ -50,6 +50,7 @@ type settings struct {
 	columns       column.Options
 	schemaAdjust  relational.Adjuster
 	maxBatch      int
+	queueSize     int64         // max.queue.size, for metrics only
 	skip          map[byte]bool // skipped.operations
 	skipUnchanged bool
 	tombstones    bool
@@ -96,7 +97,7 @@ func newSettings(v *configs.Values) (*settings, error) {
 		},
 		topics: relational.Topics{Prefix: v.Str(keyTopicPrefix), Delimiter: v.Str("topic.delimiter"),
 			HeartbeatPrefix: v.Str("topic.heartbeat.prefix"), HeartbeatName: v.Str("topic.heartbeat.name"), TransactionName: v.Str("topic.transaction")},
-		maxBatch: int(v.Int("max.batch.size")), skip: map[byte]bool{}, skipUnchanged: v.Bool("skip.messages.without.change"),
+		maxBatch: int(v.Int("max.batch.size")), queueSize: v.Int("max.queue.size"), skip: map[byte]bool{}, skipUnchanged: v.Bool("skip.messages.without.change"),
 		tombstones: v.Bool("tombstones.on.delete"), schemaChanges: v.Bool("include.schema.changes"),
 		txMetadata: v.Bool("provide.transaction.metadata"), headers: v.Bool("extended.headers.enabled"), query: v.Bool("include.query"),
 		heartbeat: v.Millis("heartbeat.interval.ms"), comments: v.Bool("include.schema.comments"),

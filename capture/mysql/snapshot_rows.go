@@ -178,6 +178,8 @@ func (sn *snapshot) count(o *openTable) {
 	n := sn.finished + o.rows - sn.prog.RowsDone
 	sn.prog.RowsDone += n
 	sn.src.m.reads.Add(float64(n))
+	sn.src.v.scan(o.plan.name, n)
+	sn.src.v.lastEvent.Store(time.Now().UnixMilli())
 }
 
 // closeTable marks the table's last record; what it is depends on where it stands (DM-33).

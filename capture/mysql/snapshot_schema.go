@@ -259,7 +259,11 @@ func (sn *snapshot) record(ctx context.Context, texts []text) error {
 			}
 		}
 	}
-	return appendHistory(ctx, sn.src.store, sn.s, recs)
+	if err := appendHistory(ctx, sn.src.store, sn.s, recs); err != nil {
+		return err
+	}
+	sn.src.v.changed()
+	return nil
 }
 
 func (sn *snapshot) schemaChange(ev *ddl.Event, now time.Time) {

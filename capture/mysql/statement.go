@@ -99,6 +99,7 @@ func (st *stream) define(ctx context.Context, q *queryEvent, sql string) error {
 	if err := appendHistory(ctx, st.store, st.s, recs); err != nil {
 		return err
 	}
+	st.m.v.changed()
 	st.apply(res)
 	for i := range res.Events {
 		ev := &res.Events[i]

@@ -100,7 +100,7 @@ func (st *stream) read(ctx context.Context) (*records.Frame, error) {
 	if c := cancelled(ctx); c != nil {
 		return nil, c
 	}
-	st.m.connected.Set(0)
+	st.m.setConnected(false)
 	return nil, fail("read binlog", st.c.at(), err)
 }
 
@@ -259,6 +259,7 @@ func (st *stream) handle(ctx context.Context, e *event) error {
 	if e.kind == evHeartbeat || e.kind == evHeartbeatV2 {
 		// It only says that the server lives; counting it would put a restart in the wrong place.
 		st.m.lag.Set(0)
+		st.m.v.behind(0)
 		if st.s.heartbeat > 0 && !time.Now().Before(st.nextBeat) {
 			st.moved, st.lastFrame = true, time.Time{} // a heartbeat record is due
 		}
@@ -411,6 +412,7 @@ func (st *stream) commit() {
 	st.skipping, st.skipRows, st.inXA = false, false, false
 	st.moved = true
 	st.m.transactions.Inc()
+	st.m.v.transactions.Add(1)
 }
 
 // partialUpdate decides about an event that holds JSON differences (DM-121): never passed over
@@ -466,7 +468,7 @@ func newStream(ctx context.Context, src *Source) (*stream, error) {
 	if st.x, st.strip, err = openDump(ctx, s, ask, c.file, c.pos); err != nil {
 		return nil, err
 	}
-	st.m.connected.Set(1)
+	st.m.setConnected(true)
 	src.log.Info("streaming started", "position", c.where(), "skip_events", st.skipEvents, "skip_rows", st.skipFirst)
 	return st, nil
 }
@@ -474,5 +476,5 @@ func newStream(ctx context.Context, src *Source) (*stream, error) {
 func (st *stream) close() {
 	st.pl.close()
 	_ = st.x.close() // whether the server heard us does not matter any more
-	st.m.connected.Set(0)
+	st.m.setConnected(false)
 }

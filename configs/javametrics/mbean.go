@@ -68,5 +68,12 @@ func (a *Attr) Display() string {
 	return strconv.FormatFloat(a.Value, 'g', -1, 64)
 }
 
-// Millis makes an attribute of a duration in milliseconds.
-func Millis(name string, seconds float64) Attr { return Num(name, seconds*1000) }
+// Queue is how full the room between a source and its sink is; sources of Debezium's kind show
+// it as their queue.
+type Queue struct{ UsedBytes, LimitBytes int64 }
+
+// Reporter is implemented by sources that have beans of their own.
+type Reporter interface {
+	// Beans may be called from any goroutine at any time.
+	Beans(q Queue) []MBean
+}
