@@ -92,7 +92,7 @@ func WorkerDef(mode Mode) *Def {
 		none(null(KeyConverterKey+".plugin.version", StringType), onePluginVersion),
 		none(null(ValueConverterKey+".plugin.version", StringType), onePluginVersion),
 		none(null(HeaderConverterKey+".plugin.version", StringType), onePluginVersion),
-		none(check(null("plugin.path", ListType), ListItems("plugin.path", true)), "all plugins are compiled in"),
+		none(null("plugin.path", ListType), "all plugins are compiled in"),
 		none(check(str("plugin.discovery", "hybrid_warn"), AnyCaseWords("only_scan", "service_load", "hybrid_warn", "hybrid_fail")), "all plugins are compiled in"),
 		long(flushIntervalKey, "60000"), long(flushTimeoutKey, "5000"), long(shutdownTimeoutKey, "5000"),
 		check(list(listenersKey, "http://:8083"), listenersCheck),

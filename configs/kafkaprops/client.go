@@ -15,44 +15,64 @@ const (
 	ClientID         = "client.id"
 )
 
-// clientKeys are the keys that all Java clients share.
+// prometheusOnly is why keys of Java's metrics have no effect.
+const prometheusOnly = "metrics are served for Prometheus on /metrics"
+
+// clientKeys are the keys that all Java clients share, with Kafka's types and checks.
 func clientKeys() []configs.Key {
+	long, num32, str := configs.LongType, configs.IntType, configs.StringType
+	zero := configs.AtLeast(0)
 	keys := []configs.Key{
-		{Name: BootstrapServers, Type: configs.ListType, Default: "localhost:9092", HasDefault: true, Check: configs.NotEmpty},
-		key(ClientID, configs.StringType, ""),
-		optional("client.rack", configs.StringType),
-		{Name: "metadata.max.age.ms", Type: configs.LongType, Default: "300000", HasDefault: true, Check: configs.AtLeast(1)},
-		{Name: "connections.max.idle.ms", Type: configs.LongType, Default: "540000", HasDefault: true},
-		{Name: "request.timeout.ms", Type: configs.IntType, Default: "30000", HasDefault: true, Check: configs.AtLeast(1)},
-		{Name: "retry.backoff.ms", Type: configs.LongType, Default: "100", HasDefault: true, Check: configs.AtLeast(0)},
-		{Name: "retry.backoff.max.ms", Type: configs.LongType, Default: "1000", HasDefault: true, Check: configs.AtLeast(0)},
-		{Name: "socket.connection.setup.timeout.ms", Type: configs.LongType, Default: "10000", HasDefault: true, Check: configs.AtLeast(1)},
-		{Name: "client.dns.lookup", Type: configs.StringType, Default: "use_all_dns_ips", HasDefault: true,
-			OneOf:  []string{"use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"},
+		{Name: BootstrapServers, Type: configs.ListType, Default: "localhost:9092", HasDefault: true, Check: configs.ListItems(BootstrapServers, false)},
+		key(ClientID, str, ""),
+		num("metadata.max.age.ms", long, "300000", zero),
+		num("connections.max.idle.ms", long, "540000", nil),
+		num("request.timeout.ms", num32, "30000", zero),
+		num("retry.backoff.ms", long, "100", zero), num("retry.backoff.max.ms", long, "1000", zero),
+		num("socket.connection.setup.timeout.ms", long, "10000", nil),
+		num("send.buffer.bytes", num32, "131072", configs.AtLeast(-1)), num("receive.buffer.bytes", num32, "65536", configs.AtLeast(-1)),
+		{Name: "client.dns.lookup", Type: str, Default: "use_all_dns_ips", HasDefault: true,
+			Check:  configs.Words("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"),
 			Refuse: configs.RefuseExcept("only use_all_dns_ips is supported", "use_all_dns_ips")},
 	}
 	keys = append(keys, securityKeys()...)
-	keys = append(keys, noEffect("socket buffers are left to the operating system", "send.buffer.bytes", "receive.buffer.bytes")...)
-	keys = append(keys, noEffect("retry.backoff.ms and retry.backoff.max.ms rule reconnects too", "reconnect.backoff.ms", "reconnect.backoff.max.ms")...)
-	keys = append(keys, noEffect("socket.connection.setup.timeout.ms is not grown", "socket.connection.setup.timeout.max.ms")...)
-	keys = append(keys, noEffect("the client falls back to bootstrap.servers by itself when no known broker answers", "metadata.recovery.strategy", "metadata.recovery.rebootstrap.trigger.ms")...)
-	keys = append(keys, noEffect("metrics are served for Prometheus on /metrics", "metric.reporters", "metrics.num.samples", "metrics.recording.level",
-		"metrics.sample.window.ms", "auto.include.jmx.reporter", "enable.metrics.push")...)
-	keys = append(keys, noEffect("Java classes cannot be loaded", "interceptor.classes", "security.providers")...)
+	keys = append(keys, without("retry.backoff.ms and retry.backoff.max.ms rule reconnects too",
+		num("reconnect.backoff.ms", long, "50", zero), num("reconnect.backoff.max.ms", long, "1000", zero))...)
+	keys = append(keys, without("socket.connection.setup.timeout.ms is not grown", num("socket.connection.setup.timeout.max.ms", long, "30000", nil))...)
+	keys = append(keys, without("the client falls back to bootstrap.servers by itself when no known broker answers",
+		num("metadata.recovery.strategy", str, "rebootstrap", configs.AnyCaseWords("rebootstrap", "none")),
+		num("metadata.recovery.rebootstrap.trigger.ms", long, "300000", zero))...)
+	keys = append(keys, without(prometheusOnly, list("metric.reporters", "org.apache.kafka.common.metrics.JmxReporter"),
+		num("metrics.num.samples", num32, "2", configs.AtLeast(1)), num("metrics.recording.level", str, "INFO", configs.Words("INFO", "DEBUG", "TRACE")),
+		num("metrics.sample.window.ms", long, "30000", zero), optional("auto.include.jmx.reporter", configs.BooleanType),
+		key("enable.metrics.push", configs.BooleanType, "true"))...)
+	keys = append(keys, without("Java classes cannot be loaded", optional("security.providers", str))...)
+	keys = append(keys, without("the providers of the worker have resolved its variables", list("config.providers", ""))...)
 	return keys
 }
 
 // Knows families of keys that are for others.
 func clientPatterns() []configs.Pattern {
-	return []configs.Pattern{{Match: configs.Prefix("metrics.context."), NoEffect: "metrics are served for Prometheus on /metrics"},
+	return []configs.Pattern{{Match: configs.Prefix("metrics.context."), NoEffect: prometheusOnly},
+		{Match: configs.Prefix("config.providers."), NoEffect: "the providers of the worker have resolved its variables"},
 		{Match: configs.Prefix("confluent.monitoring."), NoEffect: "Java classes cannot be loaded"}}
 }
 
+// clientDef is that of Java's AdminClientConfig.
+func clientDef() *configs.Def {
+	return configs.NewDef(clientKeys()...).WithPatterns(clientPatterns()...).
+		With(without("requests are retried while the caller waits",
+			num("retries", configs.IntType, "2147483647", configs.Between(0, 2147483647)), num("default.api.timeout.ms", configs.IntType, "60000", configs.AtLeast(0)))...).
+		With(configs.Key{Name: "bootstrap.controllers", Type: configs.ListType, Default: "", HasDefault: true, Check: configs.ListItems("bootstrap.controllers", true),
+			Refuse: configs.RefuseAny("controllers are not asked; use bootstrap.servers")})
+}
+
+// ClientDef declares the keys of admin clients, for validation.
+func ClientDef() *configs.Def { return clientDef() }
+
 // Client translates the keys that all clients share; for admin clients.
 func Client(props map[string]string) *Settings {
-	def := configs.NewDef(clientKeys()...).WithPatterns(clientPatterns()...).
-		With(noEffect("requests are retried while the caller waits", "retries", "default.api.timeout.ms")...)
-	v, s := parse(def, props)
+	v, s := parse(clientDef(), props)
 	s.client(v)
 	return s
 }
@@ -64,9 +84,6 @@ func (s *Settings) client(v *configs.Values) {
 	s.add(kgo.SeedBrokers(v.List(BootstrapServers)...))
 	if id := v.Str(ClientID); id != "" {
 		s.add(kgo.ClientID(id))
-	}
-	if rack := v.Str("client.rack"); rack != "" {
-		s.add(kgo.Rack(rack))
 	}
 	maxAge := clampMillis(v.Int("metadata.max.age.ms"))
 	// The client's own minimum of 5 s between metadata requests would delay the first event

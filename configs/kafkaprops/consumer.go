@@ -1,7 +1,9 @@
 package kafkaprops
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,32 +20,70 @@ const (
 )
 
 func consumerDef() *configs.Def {
-	at := configs.AtLeast
-	keys := append(clientKeys(),
-		optional(GroupID, configs.StringType), optional("group.instance.id", configs.StringType),
-		configs.Key{Name: MaxPollRecords, Type: configs.IntType, Check: at(1)},
-		key(AutoOffsetReset, configs.StringType, "earliest"),
-		configs.Key{Name: IsolationLevel, Type: configs.StringType, Default: "read_uncommitted", HasDefault: true, OneOf: []string{"read_uncommitted", "read_committed"}},
-		configs.Key{Name: "fetch.min.bytes", Type: configs.IntType, Default: "1", HasDefault: true, Check: at(0)},
-		configs.Key{Name: "fetch.max.bytes", Type: configs.IntType, Default: "52428800", HasDefault: true, Check: at(0)},
-		configs.Key{Name: "fetch.max.wait.ms", Type: configs.IntType, Default: "500", HasDefault: true, Check: at(0)},
-		configs.Key{Name: "max.partition.fetch.bytes", Type: configs.IntType, Default: "1048576", HasDefault: true, Check: at(0)},
-		configs.Key{Name: "session.timeout.ms", Type: configs.IntType, Default: "45000", HasDefault: true, Check: at(1)},
-		configs.Key{Name: "heartbeat.interval.ms", Type: configs.IntType, Default: "3000", HasDefault: true, Check: at(1)},
-		configs.Key{Name: "max.poll.interval.ms", Type: configs.IntType, Default: "300000", HasDefault: true, Check: at(1)},
+	num32, str := configs.IntType, configs.StringType
+	zero, one := configs.AtLeast(0), configs.AtLeast(1)
+	keys := append(clientKeys(), key("client.rack", str, ""),
+		optional(GroupID, str), configs.Key{Name: "group.instance.id", Type: str, Check: configs.NonEmptyString},
+		configs.Key{Name: MaxPollRecords, Type: num32, Check: one},
+		num(AutoOffsetReset, str, "earliest", resetCheck),
+		num(IsolationLevel, str, "read_uncommitted", configs.Words("read_committed", "read_uncommitted")),
+		num("fetch.min.bytes", num32, "1", zero), num("fetch.max.bytes", num32, "52428800", zero),
+		num("fetch.max.wait.ms", num32, "500", zero), num("max.partition.fetch.bytes", num32, "1048576", zero),
+		num("session.timeout.ms", num32, "45000", nil), num("heartbeat.interval.ms", num32, "3000", nil),
+		num("max.poll.interval.ms", num32, "300000", one),
 		key("check.crcs", configs.BooleanType, "true"),
-		key("allow.auto.create.topics", configs.BooleanType, "false"),
-		key(assignors, configs.ListType, "org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor"),
-		configs.Key{Name: "group.protocol", Type: configs.StringType, Default: "classic", HasDefault: true,
+		key("allow.auto.create.topics", configs.BooleanType, "true"),
+		list(assignors, "org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor"),
+		configs.Key{Name: "group.protocol", Type: str, Default: "classic", HasDefault: true, Check: configs.AnyCaseWords("CONSUMER", "CLASSIC"),
 			Refuse: configs.RefuseExcept("only the classic protocol is supported yet", "classic")},
 		configs.Key{Name: "exclude.internal.topics", Type: configs.BooleanType, Default: "true", HasDefault: true,
 			Refuse: configs.RefuseExcept("internal topics are never subscribed by a pattern", "true")},
 	)
-	keys = append(keys, noEffect("offsets are committed by the task, after the records are delivered", "enable.auto.commit", "auto.commit.interval.ms")...)
-	keys = append(keys, noEffect("the converters of the connector read the bytes", "key.deserializer", "value.deserializer")...)
-	keys = append(keys, noEffect("the classic protocol does not use it", "group.remote.assignor")...)
-	keys = append(keys, noEffect("requests are retried while the caller waits", "default.api.timeout.ms", "retries")...)
+	keys = append(keys, without("offsets are committed by the task, after the records are delivered",
+		key("enable.auto.commit", configs.BooleanType, "true"), num("auto.commit.interval.ms", num32, "5000", zero))...)
+	keys = append(keys, without("the converters of the connector read the bytes",
+		optional("key.deserializer", configs.ClassType), optional("value.deserializer", configs.ClassType))...)
+	keys = append(keys, without("the classic protocol does not use it", optional("group.remote.assignor", str))...)
+	keys = append(keys, without("share groups are not used",
+		num("share.acknowledgement.mode", str, "implicit", shareMode("share.acknowledgement.mode", "implicit", "explicit")),
+		num("share.acquire.mode", str, "BATCH_OPTIMIZED", shareMode("share.acquire.mode", "batch_optimized", "record_limit")))...)
+	keys = append(keys, without("requests are retried while the caller waits", num("default.api.timeout.ms", num32, "60000", zero),
+		num("retries", num32, "2147483647", zero))...)
+	keys = append(keys, without("brokers that cannot serve stable offsets are older than any supported one",
+		key("internal.throw.on.fetch.stable.offset.unsupported", configs.BooleanType, "false"))...)
+	keys = append(keys, without("Java classes cannot be loaded", list("interceptor.classes", ""))...)
 	return configs.NewDef(keys...).WithPatterns(clientPatterns()...)
+}
+
+// shareMode is the check of a key of share groups, whose words may be in any case.
+func shareMode(name, one, other string) func(any) error {
+	return func(val any) error {
+		s, _ := val.(string)
+		if strings.EqualFold(s, one) || strings.EqualFold(s, other) {
+			return nil
+		}
+		return fmt.Errorf("Invalid value `%s` for configuration %s. The value must either be '%s' or '%s'.", s, name, one, other)
+	}
+}
+
+// resetCheck is AutoOffsetResetStrategy's; durations are ISO 8601 (KIP-1106).
+func resetCheck(val any) error {
+	s, _ := val.(string)
+	switch s {
+	case "earliest", "latest", "none":
+		return nil
+	}
+	if text, ok := strings.CutPrefix(s, "by_duration:"); ok {
+		d, err := parseISODuration(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("Invalid value `%s` for configuration auto.offset.reset. The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.", s)
+		case d < 0:
+			return fmt.Errorf("Negative duration is not supported")
+		}
+		return nil
+	}
+	return fmt.Errorf("Invalid value `%s` for configuration auto.offset.reset. The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.", s)
 }
 
 // ConsumerDef declares the keys of task consumers, for validation.
@@ -60,7 +100,7 @@ func Consumer(props map[string]string) *Settings {
 		s.instanceID = id
 	}
 	var start, reset kgo.Offset
-	switch v.Word(AutoOffsetReset) {
+	switch at := v.Str(AutoOffsetReset); at {
 	case "earliest":
 		start = kgo.NewOffset().AtStart()
 		reset = start
@@ -70,12 +110,20 @@ func Consumer(props map[string]string) *Settings {
 	case "none":
 		start, reset = kgo.NoResetOffset().AtCommitted(), kgo.NoResetOffset()
 	default:
-		s.problem(AutoOffsetReset, "must be earliest, latest or none")
+		d, err := parseISODuration(strings.TrimPrefix(at, "by_duration:"))
+		if err != nil {
+			break // the definition has refused it
+		}
+		start = kgo.NewOffset().AfterMilli(time.Now().Add(-d).UnixMilli())
+		reset = start
 	}
 	s.add(kgo.ConsumeStartOffset(start), kgo.ConsumeResetOffset(reset))
 	level := kgo.ReadUncommitted()
 	if v.Word(IsolationLevel) == "read_committed" {
 		level = kgo.ReadCommitted()
+	}
+	if rack := v.Str("client.rack"); rack != "" {
+		s.add(kgo.Rack(rack))
 	}
 	fetchMax := int32(max(v.Int("fetch.max.bytes"), 1))
 	s.add(kgo.FetchIsolationLevel(level),

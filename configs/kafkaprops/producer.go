@@ -1,6 +1,7 @@
 package kafkaprops
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,31 +38,42 @@ func uniform(adaptive, ignoreKeys bool) kgo.Partitioner {
 }
 
 func producerDef() *configs.Def {
+	num32, long, str := configs.IntType, configs.LongType, configs.StringType
+	zero := configs.AtLeast(0)
 	keys := append(clientKeys(),
-		configs.Key{Name: Acks, Type: configs.StringType, Default: "all", HasDefault: true, OneOf: []string{"all", "-1", "0", "1"}},
+		num(Acks, str, "all", configs.Words("all", "-1", "0", "1")),
 		optional(EnableIdempotence, configs.BooleanType),
-		configs.Key{Name: maxInFlight, Type: configs.IntType, Check: configs.AtLeast(1)},
-		configs.Key{Name: compressionType, Type: configs.StringType, Default: DefaultCompression, HasDefault: true,
-			OneOf: []string{"none", "gzip", "snappy", "lz4", "zstd"}},
-		optional("compression.gzip.level", configs.IntType), optional("compression.lz4.level", configs.IntType), optional("compression.zstd.level", configs.IntType),
-		configs.Key{Name: LingerMS, Type: configs.LongType, Check: configs.AtLeast(0)},
-		configs.Key{Name: MaxRequestSize, Type: configs.IntType, Default: "1048576", HasDefault: true, Check: configs.AtLeast(0)},
-		configs.Key{Name: BufferMemory, Type: configs.LongType, Check: configs.AtLeast(0)},
-		configs.Key{Name: "delivery.timeout.ms", Type: configs.IntType, Default: "2147483647", HasDefault: true, Check: configs.AtLeast(0)},
-		configs.Key{Name: "retries", Type: configs.IntType, Default: "2147483647", HasDefault: true, Check: configs.AtLeast(0)},
+		configs.Key{Name: maxInFlight, Type: num32, Check: configs.AtLeast(1)},
+		num(compressionType, str, DefaultCompression, configs.Words("none", "gzip", "snappy", "lz4", "zstd")),
+		num("compression.gzip.level", num32, "-1", gzipLevel), num("compression.lz4.level", num32, "9", configs.Between(1, 17)),
+		num("compression.zstd.level", num32, "3", configs.Between(-131072, 22)),
+		configs.Key{Name: LingerMS, Type: long, Check: zero},
+		num(MaxRequestSize, num32, "1048576", zero),
+		configs.Key{Name: BufferMemory, Type: long, Check: zero},
+		num("delivery.timeout.ms", num32, "2147483647", zero), num("retries", num32, "2147483647", configs.Between(0, 2147483647)),
 		configs.Key{Name: partitionerClass, Type: configs.ClassType, Default: "", HasDefault: true},
 		key("partitioner.ignore.keys", configs.BooleanType, "false"),
 		key("partitioner.adaptive.partitioning.enable", configs.BooleanType, "true"),
-		configs.Key{Name: "batch.size", Type: configs.IntType, Check: configs.AtLeast(0),
-			NoEffect: "batches grow with the load up to max.request.size by themselves; linger.ms can hold them back"},
+		configs.Key{Name: "transactional.id", Type: str, Check: nonEmptyName, Refuse: configs.RefuseAny("exactly-once delivery is not supported yet")},
 	)
-	keys = append(keys, noEffect("a full buffer holds back the source, without a limit in time", "max.block.ms")...)
-	keys = append(keys, noEffect("metadata of topics is kept while the task runs", "metadata.max.idle.ms")...)
-	keys = append(keys, noEffect("the partition with the least waiting records is preferred instead", "partitioner.availability.timeout.ms")...)
-	keys = append(keys, noEffect("the converters of the connector write the bytes", "key.serializer", "value.serializer")...)
-	keys = append(keys, refused("exactly-once delivery is not supported yet", "transactional.id")...)
-	keys = append(keys, noEffect("transactions are not used", "transaction.timeout.ms", "transaction.two.phase.commit.enable")...)
+	keys = append(keys, without("batches grow with the load up to max.request.size by themselves; linger.ms can hold them back", configs.Key{Name: "batch.size", Type: num32, Check: zero})...)
+	keys = append(keys, without("a full buffer holds back the source, without a limit in time", num("max.block.ms", long, "60000", zero))...)
+	keys = append(keys, without("metadata of topics is kept while the task runs", num("metadata.max.idle.ms", long, "300000", configs.AtLeast(5000)))...)
+	keys = append(keys, without("the partition with the least waiting records is preferred instead", num("partitioner.availability.timeout.ms", long, "0", zero))...)
+	keys = append(keys, without("the converters of the connector write the bytes", optional("key.serializer", configs.ClassType), optional("value.serializer", configs.ClassType))...)
+	keys = append(keys, without("transactions are not used", num("transaction.timeout.ms", num32, "60000", nil), key("transaction.two.phase.commit.enable", configs.BooleanType, "false"))...)
+	keys = append(keys, without("Java classes cannot be loaded", list("interceptor.classes", ""))...)
 	return configs.NewDef(keys...).WithPatterns(clientPatterns()...)
+}
+
+func nonEmptyName(val any) error { return configs.NonEmptyString(val) }
+
+// gzipLevel is GzipCompression's check: -1 is the library's own.
+func gzipLevel(val any) error {
+	if i, ok := val.(int64); ok && i != -1 && (i < 1 || i > 9) {
+		return fmt.Errorf("Value must be between 1 and 9 or equal to -1")
+	}
+	return nil
 }
 
 // ProducerDef declares the keys of task producers, for validation.

@@ -28,19 +28,26 @@ func TestProducer_ProblemsNameTheKey(t *testing.T) {
 		props map[string]string
 		key   string
 	}{
-		"acks":              {map[string]string{"acks": "2"}, "acks"},
-		"idempotent acks=1": {map[string]string{"acks": "1", "enable.idempotence": "true"}, "acks"},
-		"in flight":         {map[string]string{"max.in.flight.requests.per.connection": "6"}, "max.in.flight.requests.per.connection"},
-		"compression":       {map[string]string{"compression.type": "brotli"}, "compression.type"},
-		"number":            {map[string]string{"linger.ms": "soon"}, "linger.ms"},
-		"partitioner":       {map[string]string{"partitioner.class": "com.example.P"}, "partitioner.class"},
-		"transactions":      {map[string]string{"transactional.id": "x"}, "transactional.id"},
-		"jks":               {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/x.jks"}, "ssl.truststore.type"},
-		"no such file":      {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/none.pem", "ssl.truststore.type": "PEM"}, "ssl.truststore.location"},
-		"key password":      {map[string]string{"ssl.key.password": "x"}, "ssl.key.password"},
-		"no mechanism":      {map[string]string{"security.protocol": "SASL_SSL"}, "sasl.mechanism"},
-		"no jaas":           {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, "sasl.jaas.config"},
-		"bad jaas":          {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.jaas.config": "x"}, "sasl.jaas.config"},
+		"acks":               {map[string]string{"acks": "2"}, "acks"},
+		"idempotent acks=1":  {map[string]string{"acks": "1", "enable.idempotence": "true"}, "acks"},
+		"in flight":          {map[string]string{"max.in.flight.requests.per.connection": "6"}, "max.in.flight.requests.per.connection"},
+		"compression":        {map[string]string{"compression.type": "brotli"}, "compression.type"},
+		"number":             {map[string]string{"linger.ms": "soon"}, "linger.ms"},
+		"partitioner":        {map[string]string{"partitioner.class": "com.example.P"}, "partitioner.class"},
+		"transactions":       {map[string]string{"transactional.id": "x"}, "transactional.id"},
+		"jks":                {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/x.jks"}, "ssl.truststore.location"},
+		"store type":         {map[string]string{"security.protocol": "SSL", "ssl.truststore.type": "BCFKS"}, "ssl.truststore.type"},
+		"password, no store": {map[string]string{"security.protocol": "SSL", "ssl.truststore.password": "secret"}, "ssl.truststore.password"},
+		"password of PEM":    {map[string]string{"security.protocol": "SSL", "ssl.truststore.type": "PEM", "ssl.truststore.location": "/x", "ssl.truststore.password": "secret"}, "ssl.truststore.password"},
+		"kerberos":           {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"}, "sasl.mechanism"},
+		"suites":             {map[string]string{"security.protocol": "SSL", "ssl.cipher.suites": "NO_SUCH"}, "ssl.cipher.suites"},
+		"engine":             {map[string]string{"security.protocol": "SSL", "ssl.engine.factory.class": "a.B"}, "ssl.engine.factory.class"},
+		"assertion":          {map[string]string{"sasl.oauthbearer.assertion.file": "/x"}, "sasl.oauthbearer.assertion.file"},
+		"handler":            {map[string]string{"sasl.login.callback.handler.class": "a.B"}, "sasl.login.callback.handler.class"},
+		"no such file":       {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/none.pem", "ssl.truststore.type": "PEM"}, "ssl.truststore.location"},
+		"no mechanism":       {map[string]string{"security.protocol": "SASL_SSL"}, "sasl.mechanism"},
+		"no jaas":            {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}, "sasl.jaas.config"},
+		"bad jaas":           {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.jaas.config": "x"}, "sasl.jaas.config"},
 		"wrong module": {map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN",
 			"sasl.jaas.config": `org.apache.kafka.common.security.scram.ScramLoginModule required username="a" password="secret";`}, "sasl.jaas.config"},
 	} {
@@ -134,12 +141,12 @@ func TestConsumer_Translates(t *testing.T) {
 	if got := optValue(t, s, kgo.FetchIsolationLevel); got != int8(1) {
 		t.Errorf("isolation is %v", got)
 	}
-	for key, bad := range map[string]string{"auto.offset.reset": "tomorrow", "group.protocol": "consumer", "partition.assignment.strategy": "com.example.A", "isolation.level": "x"} {
+	for key, bad := range map[string]string{"auto.offset.reset": "LATEST", "group.protocol": "consumer", "partition.assignment.strategy": "com.example.A", "isolation.level": "x"} {
 		if s := Consumer(map[string]string{key: bad}); len(s.Problems) != 1 || s.Problems[0].Key != key {
 			t.Errorf("%s=%s: %v", key, bad, s.Problems)
 		}
 	}
-	for _, good := range []string{"earliest", "latest", "none", "LATEST"} {
+	for _, good := range []string{"earliest", "latest", "none", "by_duration:P1D"} {
 		if s := Consumer(map[string]string{"auto.offset.reset": good}); len(s.Problems) > 0 {
 			t.Error(s.Problems)
 		}
@@ -147,24 +154,6 @@ func TestConsumer_Translates(t *testing.T) {
 	if s := Consumer(map[string]string{"session.timeout.ms": "1000", "heartbeat.interval.ms": "2000"}); len(s.Problems) != 1 {
 		t.Error("heartbeat above the session timeout is accepted")
 	}
-}
-
-func TestJAAS(t *testing.T) {
-	e, err := parseJAAS(`org.apache.kafka.common.security.plain.PlainLoginModule required username="al\"ice" password='s;=x' serviceName=kafka;`)
-	if err != nil || e.options["username"] != `al"ice` || e.options["password"] != "s;=x" || e.options["serviceName"] != "kafka" || e.flag != "required" {
-		t.Fatalf("%+v %v", e, err)
-	}
-	for _, bad := range []string{"", ";", "a.B required", `a.B required x="secret;`, `a.B maybe x=1;`, `a.B required x;`, `a.B required x=1; c.D required;`} {
-		if _, err := parseJAAS(bad); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-// FuzzJAAS looks for panics.
-func FuzzJAAS(f *testing.F) {
-	f.Add(`a.B required x="y";`)
-	f.Fuzz(func(t *testing.T, s string) { parseJAAS(s) })
 }
 
 func ping(s *Settings) error {

@@ -52,6 +52,10 @@ func (s *Settings) problem(key, message string) {
 	s.Problems = append(s.Problems, configs.Problem{Key: key, Message: "Invalid configuration " + key + ": " + message})
 }
 
+func (s *Settings) warn(key, message string) {
+	s.Warnings = append(s.Warnings, configs.Problem{Key: key, Message: "configuration " + key + ": " + message})
+}
+
 // parse runs the definition and starts the Settings.
 func parse(def *configs.Def, props map[string]string) (*configs.Values, *Settings) {
 	v, problems := def.Parse(props)
@@ -89,18 +93,18 @@ func key(name string, t configs.Type, def string) configs.Key {
 
 func optional(name string, t configs.Type) configs.Key { return configs.Key{Name: name, Type: t} }
 
-func noEffect(why string, names ...string) []configs.Key {
-	keys := make([]configs.Key, len(names))
-	for i, n := range names {
-		keys[i] = configs.Key{Name: n, Type: configs.StringType, NoEffect: why}
+// without marks declared keys as having no effect here, and says why that is right.
+func without(why string, keys ...configs.Key) []configs.Key {
+	for i := range keys {
+		keys[i].NoEffect = why
 	}
 	return keys
 }
 
-func refused(why string, names ...string) []configs.Key {
+func refused(why string, t configs.Type, names ...string) []configs.Key {
 	keys := make([]configs.Key, len(names))
 	for i, n := range names {
-		keys[i] = configs.Key{Name: n, Type: configs.StringType, Refuse: func(v string) string {
+		keys[i] = configs.Key{Name: n, Type: t, Refuse: func(v string) string {
 			if v == "" {
 				return ""
 			}
@@ -108,4 +112,14 @@ func refused(why string, names ...string) []configs.Key {
 		}}
 	}
 	return keys
+}
+
+// num declares a number with Kafka's default and check.
+func num(name string, t configs.Type, def string, check func(any) error) configs.Key {
+	return configs.Key{Name: name, Type: t, Default: def, HasDefault: true, Check: check}
+}
+
+// list declares a list that may be empty.
+func list(name, def string) configs.Key {
+	return configs.Key{Name: name, Type: configs.ListType, Default: def, HasDefault: true, Check: configs.ListItems(name, true)}
 }
