@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Login is one login module of a JAAS configuration. Its options hold secrets.
-type Login struct {
+// LoginModule is one login module of a JAAS configuration. Its options hold secrets.
+type LoginModule struct {
 	Module, Flag string
 	Options      map[string]string
 }
 
 // String does not show the options.
-func (l Login) String() string { return l.Module + " " + l.Flag }
+func (l LoginModule) String() string { return l.Module + " " + l.Flag }
 
 // Text is the value of sasl.jaas.config that says the same. It holds secrets.
-func (l Login) Text() string {
+func (l LoginModule) Text() string {
 	var sb strings.Builder
 	sb.WriteString(l.Module + " " + l.Flag)
 	names := make([]string, 0, len(l.Options))
@@ -33,9 +33,9 @@ func (l Login) Text() string {
 
 // ParseJAAS reads the value of sasl.jaas.config: login modules, each ended by a semicolon, in the
 // grammar of Kafka's JaasConfig. Errors say where, and never show the text: it holds a password.
-func ParseJAAS(text string) ([]Login, error) {
+func ParseJAAS(text string) ([]LoginModule, error) {
 	p := &jaasParser{text: text}
-	var out []Login
+	var out []LoginModule
 	for p.next(); p.kind != jaasEnd; p.next() {
 		l, err := p.login()
 		if err != nil {
@@ -51,9 +51,9 @@ func ParseJAAS(text string) ([]Login, error) {
 
 // ParseJAASFile reads a login configuration file, as -Djava.security.auth.login.config names
 // it: blocks of login modules in braces, each with a name.
-func ParseJAASFile(text string) (map[string][]Login, error) {
+func ParseJAASFile(text string) (map[string][]LoginModule, error) {
 	p := &jaasParser{text: text}
-	out := map[string][]Login{}
+	out := map[string][]LoginModule{}
 	for p.next(); p.kind != jaasEnd; p.next() {
 		if p.kind != jaasWord {
 			return nil, p.fail("expected the name of a login context")
@@ -99,8 +99,8 @@ func (p *jaasParser) fail(format string, args ...any) error {
 }
 
 // login reads a login module; the current token is its class.
-func (p *jaasParser) login() (Login, error) {
-	l := Login{Options: map[string]string{}}
+func (p *jaasParser) login() (LoginModule, error) {
+	l := LoginModule{Options: map[string]string{}}
 	if p.kind != jaasWord {
 		return l, p.fail("expected a login module class")
 	}

@@ -88,7 +88,7 @@ func oauthKeys() []configs.Key {
 
 // oauth makes the mechanism: a token from an endpoint or a file, or one without a signature
 // that says what the options of the login module say, which is Java's default.
-func (s *Settings) oauth(v *configs.Values, l Login) sasl.Mechanism {
+func (s *Settings) oauth(v *configs.Values, l LoginModule) sasl.Mechanism {
 	extensions := map[string]string{}
 	endpoint := v.Str(tokenEndpoint)
 	if !oauthHandlers[v.Str(loginHandler)] && endpoint == "" {
@@ -139,9 +139,9 @@ func (s *Settings) oauth(v *configs.Values, l Login) sasl.Mechanism {
 		s.problem(SASLJAASConfig, "the client credentials grant needs sasl.oauthbearer.client.credentials.client.id and .secret, or the options clientId and clientSecret")
 		return nil
 	}
-	tlsConfig, _, err := ClientTLS(l.Options) // options ssl.* of the login module, as in Java
-	if err != nil {
-		s.problem(SASLJAASConfig, err.Error())
+	tlsConfig, given := TLS(only(l.Options, "ssl.")) // options of the login module, as in Java
+	if len(given.Problems) > 0 {
+		s.problem(SASLJAASConfig, given.Problems.Error())
 		return nil
 	}
 	ask.client = tokenClient(tlsConfig, v)
@@ -149,7 +149,7 @@ func (s *Settings) oauth(v *configs.Values, l Login) sasl.Mechanism {
 	return oauth.Oauth(t.auth)
 }
 
-func orOption(given string, l Login, name string) string {
+func orOption(given string, l LoginModule, name string) string {
 	if given != "" {
 		return given
 	}

@@ -3,22 +3,13 @@ package kafkaprops
 import (
 	"crypto/tls"
 	"errors"
-	"strings"
 
 	"github.com/anabranch/anabranch/configs"
 )
 
 // TLSKeys are the keys about TLS, for clients of other servers that take Java's names: a
 // schema registry's "schema.registry.ssl.*".
-func TLSKeys() []configs.Key {
-	var out []configs.Key
-	for _, k := range securityKeys() {
-		if strings.HasPrefix(k.Name, "ssl.") {
-			out = append(out, k)
-		}
-	}
-	return out
-}
+func TLSKeys() []configs.Key { return tlsKeys() }
 
 // TLS makes a TLS configuration from "ssl.*" keys, as for a Kafka client.
 func TLS(props map[string]string) (*tls.Config, *Settings) {
@@ -31,12 +22,16 @@ func TLS(props map[string]string) (*tls.Config, *Settings) {
 
 // Login returns user and password of a sasl.jaas.config.
 func Login(jaas string) (user, password string, err error) {
-	e, err := parseJAAS(jaas)
-	if err != nil {
+	modules, err := ParseJAAS(jaas)
+	switch {
+	case err != nil:
 		return "", "", err
+	case len(modules) != 1:
+		return "", "", errors.New("it contains more than one login module, should be 1 module")
 	}
-	if e.options["username"] == "" {
+	o := modules[0].Options
+	if o["username"] == "" {
 		return "", "", errors.New("no username in it")
 	}
-	return e.options["username"], e.options["password"], nil
+	return o["username"], o["password"], nil
 }

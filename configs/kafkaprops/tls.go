@@ -55,17 +55,6 @@ func tlsKeys() []configs.Key {
 	return append(keys, refused("Java classes cannot be loaded", configs.ClassType, "ssl.engine.factory.class")...)
 }
 
-// ClientTLS translates the ssl.* keys of a client that is not Kafka's, such as the one that
-// forwards REST requests to other workers.
-func ClientTLS(props map[string]string) (*tls.Config, []configs.Problem, error) {
-	v, s := parse(configs.NewDef(tlsKeys()...).WithPatterns(anyOther), only(props, "ssl."))
-	cfg := s.tls(v)
-	if len(s.Problems) > 0 {
-		return nil, nil, s.Problems
-	}
-	return cfg, s.Warnings, nil
-}
-
 // ServerTLS translates the ssl.* keys of a listener, with ssl.client.auth (CW-15, CW-89).
 func ServerTLS(props map[string]string) (*tls.Config, []configs.Problem, error) {
 	auth := configs.Key{Name: clientAuthKey, Type: configs.StringType, Default: "none", HasDefault: true, Check: configs.Words("required", "requested", "none")}
