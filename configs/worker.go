@@ -42,6 +42,7 @@ const (
 	oneProcess               = "this program runs as one process; it does not join a group of workers yet"
 	notSigned                = "requests between workers do not exist here"
 	metricsElsewhere         = "metrics are served for Prometheus on /metrics"
+	metricExporterKey        = "anabranch.metrics.exporter"
 	metricsSampleKey         = "metrics.sample.window.ms"
 	metricsSamplesKey        = "metrics.num.samples"
 	internalConverterRemoved = "internal topics are always JSON without schemas, as in Kafka since 3.0"
@@ -83,8 +84,9 @@ type Worker struct {
 	SampleWindow time.Duration
 	Samples      int
 	// MetricNames are the sets of metric names beside our own.
-	MetricNames []string
-	Listeners   []Listener
+	MetricNames    []string
+	MetricExporter string // 0.20 or 1.0
+	Listeners      []Listener
 	// AdminListeners are the addresses that serve /admin alone. Without any, /admin is served on
 	// Listeners, or nowhere if AdminOff (CW-65).
 	AdminListeners []Listener
@@ -164,7 +166,7 @@ func NewWorker(mode Mode, raw map[string]string) (*Worker, error) {
 	w := &Worker{
 		Mode: mode, Raw: resolved, Providers: ps, Warnings: v.Warnings,
 		Bootstrap:    v.List(BootstrapServersKey),
-		SampleWindow: v.Millis(metricsSampleKey), Samples: int(v.Int(metricsSamplesKey)), MetricNames: v.List(MetricNamesKey),
+		SampleWindow: v.Millis(metricsSampleKey), Samples: int(v.Int(metricsSamplesKey)), MetricNames: v.List(MetricNamesKey), MetricExporter: v.Str(metricExporterKey),
 		FlushInterval: v.Millis(flushIntervalKey), FlushTimeout: v.Millis(flushTimeoutKey), StopWithin: v.Millis(shutdownTimeoutKey),
 		AdvertisedHost: v.Str(advertisedHostKey), AdvertisedPort: int(v.Int(advertisedPortKey)),
 		AdvertisedScheme: v.Word(advertisedListenerKey),

@@ -110,6 +110,7 @@ func WorkerDef(mode Mode) *Def {
 		check(str("client.dns.lookup", "use_all_dns_ips"), Words("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")),
 		check(long(metricsSampleKey, "30000"), AtLeast(0)),
 		check(Key{Name: metricsSamplesKey, Type: IntType, Default: "2", HasDefault: true}, AtLeast(1)),
+		documented(check(str(metricExporterKey, "0.20"), Words("0.20", "1.0")), "The jmx_exporter whose names are wanted: 1.0 takes _total and _info away from the ends of names, 0.20 keeps them."),
 		documented(list(MetricNamesKey, "connect-default,debezium"), "Sets of metric names on /metrics beside our own: connect-default, debezium, jmx-example, strimzi, confluent, or paths of jmx_exporter configuration files (.yml); none for none."),
 		none(check(str("metrics.recording.level", "INFO"), Words("INFO", "DEBUG")), metricsElsewhere),
 		none(check(list("metric.reporters", "org.apache.kafka.common.metrics.JmxReporter"), ListItems("metric.reporters", true)), metricsElsewhere),

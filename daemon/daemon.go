@@ -266,7 +266,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	})
 	h.statuses.VersionOf = h.version
 	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
-	names, err := metrics.LoadRules(w.MetricNames)
+	names, err := metrics.LoadRules(w.MetricNames, w.MetricExporter)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
 	}

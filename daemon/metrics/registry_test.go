@@ -14,7 +14,7 @@ import (
 // serve renders beans under sets of names, one line a series without its value.
 func serve(t *testing.T, sets []string, beans ...javametrics.MBean) string {
 	t.Helper()
-	rules, err := LoadRules(sets)
+	rules, err := LoadRules(sets, "0.20")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestParseRules_UsersOwnFile(t *testing.T) {
 	if got != "kafka_connect_worker_metrics_connector_count 5" {
 		t.Errorf("got %s", got)
 	}
-	r, err := LoadRules([]string{path})
+	r, err := LoadRules([]string{path}, "0.20")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,15 @@ func TestParseRules_UsersOwnFile(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	if _, err := LoadRules([]string{"nothing"}); err == nil || !strings.Contains(err.Error(), "strimzi") {
+	bare, err := LoadRules([]string{"debezium"}, "1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bean("kafka.connect", []javametrics.Attr{javametrics.Num("task-startup-attempts-total", 5)}, "type=connect-worker-metrics")
+	if s := bare[0].series(&b, &b.Attrs[0]); s == nil || s.name != "kafka_connect_worker_metrics_task_startup_attempts" {
+		t.Errorf("exporter 1.0: %+v", s)
+	}
+	if _, err := LoadRules([]string{"nothing"}, ""); err == nil || !strings.Contains(err.Error(), "strimzi") {
 		t.Errorf("unknown set: %v", err)
 	}
 }

@@ -23,6 +23,7 @@ type Rules struct {
 	name        string
 	lowerName   bool
 	lowerLabels bool
+	bare        bool // exporter 1.0: no _total and _info at the end of names
 	rules       []rule
 	// cache holds what was made of numeric attributes, unless their rule looks at the value.
 	cache map[string]*series
@@ -226,6 +227,13 @@ func (r *Rules) custom(ru *rule, m *javaregex.Match, a *javametrics.Attr) *serie
 
 func (r *Rules) finish(ru *rule, s *series) *series {
 	s.name = safeName(s.name)
+	for r.bare {
+		short := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(s.name, "_total"), "_info"), "_created")
+		if short == s.name || short == "" {
+			break
+		}
+		s.name = short
+	}
 	if r.lowerName {
 		s.name = strings.ToLower(s.name)
 	}

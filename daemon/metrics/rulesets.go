@@ -29,8 +29,9 @@ func RuleSets() []string {
 }
 
 // LoadRules loads sets by name, or, where an entry has a slash or ends in .yml or .yaml, from a
-// jmx_exporter configuration file. "none" alone is no set.
-func LoadRules(entries []string) ([]*Rules, error) {
+// jmx_exporter configuration file. "none" alone is no set. exporter is the version whose names
+// are wanted: "1.0" takes _total and _info away from their ends, "0.20" keeps them.
+func LoadRules(entries []string, exporter string) ([]*Rules, error) {
 	var out []*Rules
 	if len(entries) == 1 && entries[0] == "none" {
 		return nil, nil
@@ -53,6 +54,7 @@ func LoadRules(entries []string) ([]*Rules, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.bare = exporter == "1.0"
 		out = append(out, r)
 	}
 	return out, nil
