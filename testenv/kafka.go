@@ -34,6 +34,9 @@ type KafkaOptions struct {
 	// -XX:TieredStopAtLevel=4 to have it run at full speed once it is warm.
 	JVM   []string
 	Props map[string]string // over our server.properties
+	// Listeners are further listeners: name to security protocol. Their settings go into
+	// Props below "listener.name.<name>.".
+	Listeners map[string]string
 }
 
 // Kafka returns the shared broker.
@@ -164,6 +167,9 @@ func (k *KafkaServer) readAll(ctx context.Context, topics []string) ([]*kgo.Reco
 	return recs, nil
 }
 
+// Listener is the address of one of KafkaOptions.Listeners.
+func (k *KafkaServer) Listener(name string) string { return k.rec.addr(name) }
+
 func (o KafkaOptions) props(r *record) map[string]string {
 	props := map[string]string{
 		"process.roles":                                    "broker,controller",
@@ -195,6 +201,12 @@ func (o KafkaOptions) props(r *record) map[string]string {
 		"replica.fetch.max.bytes":         "10485760",
 		"controlled.shutdown.max.retries": "1",
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.Listeners)) {
+		at := strings.ToUpper(name) + "://" + r.addr(name)
+		props["listeners"] += "," + at
+		props["advertised.listeners"] += "," + at
+		props["listener.security.protocol.map"] += "," + strings.ToUpper(name) + ":" + o.Listeners[name]
+	}
 	maps.Copy(props, o.Props)
 	return props
 }
@@ -203,7 +215,7 @@ func kafkaPlan(o KafkaOptions) *plan {
 	p := &plan{
 		part:   "kafka",
 		print:  kafkaVersion + " " + pomPrint("kafka"),
-		ports:  []string{"client", "controller"},
+		ports:  append([]string{"client", "controller"}, slices.Sorted(maps.Keys(o.Listeners))...),
 		within: time.Minute,
 		stop:   syscall.SIGTERM,
 		launch: func(ctx context.Context, r *record) (command, error) {
