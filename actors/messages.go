@@ -28,10 +28,11 @@ const (
 	opResume
 	opRestartConnector
 	opRestartTask
+	opAbort
 	opShutdown
 )
 
-var opNames = [...]string{"start", "add to", "stop parts of", "stop", "pause", "resume", "restart", "restart task of", "shut down"}
+var opNames = [...]string{"start", "add to", "stop parts of", "stop", "pause", "resume", "restart", "restart task of", "abort", "shut down"}
 
 func (o op) String() string { return opNames[o] }
 

@@ -70,6 +70,8 @@ func TestSystem_AbortsParts(t *testing.T) {
 		sink.take(t, 1)(nil) // too late to count
 		h.wantStates("c/0", "RUNNING", "UNASSIGNED")
 		h.wantStates("c/1", "RUNNING")
+		h.must(h.sys.Abort())
+		h.wantStates("c/1", "RUNNING", "UNASSIGNED")
 		h.must(h.sys.Remove(h.Context(), "c", Pieces{Tasks: []int{1}, Abort: true}))
 		h.wantStates("c/1", "RUNNING", "UNASSIGNED")
 	})

@@ -71,6 +71,12 @@ func (g *registry) handle(m *command) {
 		answered = true
 		g.remove(e, m.pieces, m.reply)
 		return
+	case opAbort:
+		for _, e := range g.entries {
+			g.abort(e)
+		}
+		answer(nil)
+		return
 	}
 	if e == nil || (e.stopping && e.next == nil && m.op != opStop) {
 		answer(ErrUnknownConnector)
@@ -156,6 +162,9 @@ func (g *registry) remove(e *entry, p Pieces, reply chan error) {
 				e.next = nil
 			}
 		}
+		if p.Abort && e.pid != nil {
+			g.ctx.Send(e.pid, &removePieces{pieces: p, reply: make(chan error, 1)})
+		}
 		e.stops = append(e.stops, reply)
 		return
 	}
@@ -170,6 +179,18 @@ func (g *registry) remove(e *entry, p Pieces, reply chan error) {
 	}
 	e.stops = append(e.stops, reply)
 	if p.Abort && e.pid != nil {
+		g.ctx.Send(e.pid, &removePieces{pieces: p, reply: make(chan error, 1)})
+	}
+	g.stop(e)
+}
+
+func (g *registry) abort(e *entry) {
+	e.next = nil
+	if e.pid != nil {
+		p := Pieces{Instance: true, Abort: true}
+		for _, t := range e.spec.Tasks {
+			p.Tasks = append(p.Tasks, t.ID)
+		}
 		g.ctx.Send(e.pid, &removePieces{pieces: p, reply: make(chan error, 1)})
 	}
 	g.stop(e)

@@ -109,6 +109,10 @@ func (s *System) Remove(ctx context.Context, name string, p Pieces) error {
 	return err
 }
 
+// Abort ends everything at once and without a drain, because it belongs to other workers. It
+// returns when that has begun; what is started afterwards runs.
+func (s *System) Abort() error { return s.brief(&command{op: opAbort, name: "(all)"}) }
+
 // Stop drains, commits and ends a connector (CW-266). It returns when that is done, the
 // StatusSink has heard of it and the metrics are gone; or when ctx ends, and then the end goes
 // on by itself. ShutdownTimeout bounds it also without ctx.

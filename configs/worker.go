@@ -39,8 +39,6 @@ const (
 	offsetPartitionsKey      = "offset.storage.partitions"
 	statusReplicationKey     = "status.storage.replication.factor"
 	statusPartitionsKey      = "status.storage.partitions"
-	oneProcess               = "this program runs as one process; it does not join a group of workers yet"
-	notSigned                = "requests between workers do not exist here"
 	metricsElsewhere         = "metrics are served for Prometheus on /metrics"
 	metricExporterKey        = "anabranch.metrics.exporter"
 	metricsSampleKey         = "metrics.sample.window.ms"

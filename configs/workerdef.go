@@ -132,17 +132,16 @@ func distributedKeys() []Key {
 	num := func(name, def string, t Type, check func(any) error) Key {
 		return Key{Name: name, Type: t, Default: def, HasDefault: true, Check: check}
 	}
-	none := func(k Key, why string) Key { k.NoEffect = why; return k }
 	limit := Between(0, 2147483647)
 	return []Key{
 		{Name: GroupIDKey, Type: StringType, Required: true},
 		{Name: ConfigTopicKey, Type: StringType, Required: true}, num(configReplicationKey, "3", ShortType, replicationCheck),
 		{Name: OffsetTopicKey, Type: StringType, Required: true}, num(offsetPartitionsKey, "25", IntType, partitionsCheck), num(offsetReplicationKey, "3", ShortType, replicationCheck),
 		{Name: StatusTopicKey, Type: StringType, Required: true}, num(statusPartitionsKey, "5", IntType, partitionsCheck), num(statusReplicationKey, "3", ShortType, replicationCheck),
-		none(num("session.timeout.ms", "10000", IntType, nil), oneProcess), none(num("heartbeat.interval.ms", "3000", IntType, nil), oneProcess),
-		none(num("rebalance.timeout.ms", "60000", IntType, nil), oneProcess), none(num("scheduled.rebalance.max.delay.ms", "300000", IntType, limit), oneProcess),
-		none(num("connect.protocol", "sessioned", StringType, protocolCheck), oneProcess),
-		none(num("worker.sync.timeout.ms", "3000", IntType, nil), oneProcess), none(num("worker.unsync.backoff.ms", "300000", IntType, nil), oneProcess),
+		num("session.timeout.ms", "10000", IntType, nil), num("heartbeat.interval.ms", "3000", IntType, nil),
+		num("rebalance.timeout.ms", "60000", IntType, nil), num("scheduled.rebalance.max.delay.ms", "300000", IntType, limit),
+		num("connect.protocol", "sessioned", StringType, protocolCheck),
+		num("worker.sync.timeout.ms", "3000", IntType, nil), num("worker.unsync.backoff.ms", "300000", IntType, nil),
 		{Name: exactlyOnceWorkerKey, Type: StringType, Default: "disabled", HasDefault: true, Check: AnyCaseWords("disabled", "enabled", "preparing"),
 			Refuse: RefuseExcept("exactly-once delivery of sources is not honoured yet; delivery is at least once. Use \"disabled\"", "disabled")},
 		num("client.id", "", StringType, nil),

@@ -32,7 +32,7 @@ type kafkaCluster struct {
 	bootstrap string
 }
 
-var _ cluster = (*kafkaCluster)(nil)
+var _ kafka = (*kafkaCluster)(nil)
 
 // internalOpts are the options of the worker's own clients: the unprefixed keys of the worker
 // file (CW-110, CW-111), under Connect's client id (CW-117).
@@ -73,7 +73,7 @@ func newCluster(w *configs.Worker, log *slog.Logger) (*kafkaCluster, error) {
 	return &kafkaCluster{cl: cl, adm: kadm.NewClient(cl), log: log, bootstrap: strings.Join(w.Bootstrap, ",")}, nil
 }
 
-// ID implements cluster. A broker that is not there yet gets a minute.
+// ID implements kafka. A broker that is not there yet gets a minute.
 func (k *kafkaCluster) ID(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
@@ -102,52 +102,7 @@ func (k *kafkaCluster) ID(ctx context.Context) (string, error) {
 	}
 }
 
-// Lock implements cluster (CW-195).
-func (k *kafkaCluster) Lock(ctx context.Context, group string) error {
-	described, err := k.describe(ctx, group)
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return nil
-	}
-	if err != nil {
-		return &store.Error{Op: "look for other workers in group", Subject: group, Cause: err}
-	}
-	g := described[group]
-	if g.ProtocolType == "connect" && len(g.Members) > 0 {
-		var hosts []string
-		for _, m := range g.Members {
-			hosts = append(hosts, m.ClientHost)
-		}
-		return &store.Error{Op: "start beside other workers of group", Subject: group, Config: true,
-			Cause: fmt.Errorf("%d Kafka Connect worker(s) run in this group (%s), and both would run the same connectors", len(g.Members), strings.Join(hosts, ", ")),
-			Hint:  "stop them first, or use another group.id with its own topics"}
-	}
-	return nil
-}
-
-// describe asks for a group until its coordinator answers: a new cluster has none until the
-// question itself has made the broker create __consumer_offsets.
-func (k *kafkaCluster) describe(ctx context.Context, group string) (kadm.DescribedGroups, error) {
-	ctx, cancel := context.WithTimeout(ctx, adminWithin)
-	defer cancel()
-	for {
-		described, err := k.adm.DescribeGroups(ctx, group)
-		if err == nil {
-			err = described[group].Err
-		}
-		if err == nil || !kerr.IsRetriable(err) {
-			return described, err
-		}
-		t := time.NewTimer(connectAgain)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil, err
-		}
-	}
-}
-
-// GroupOffsets implements cluster.
+// GroupOffsets implements kafka.
 func (k *kafkaCluster) GroupOffsets(ctx context.Context, group string) ([]groupOffset, error) {
 	resp, err := k.adm.FetchOffsets(ctx, group)
 	if err != nil {
@@ -162,7 +117,7 @@ func (k *kafkaCluster) GroupOffsets(ctx context.Context, group string) ([]groupO
 	return out, nil
 }
 
-// AlterGroup implements cluster.
+// AlterGroup implements kafka.
 func (k *kafkaCluster) AlterGroup(ctx context.Context, group string, offsets []groupOffset) error {
 	set := kadm.Offsets{}
 	gone := kadm.TopicsSet{}
@@ -194,7 +149,7 @@ func (k *kafkaCluster) AlterGroup(ctx context.Context, group string, offsets []g
 	return nil
 }
 
-// DeleteGroup implements cluster; an absent group is fine (CW-44).
+// DeleteGroup implements kafka; an absent group is fine (CW-44).
 func (k *kafkaCluster) DeleteGroup(ctx context.Context, group string) error {
 	resp, err := k.adm.DeleteGroup(ctx, group)
 	if err == nil {
@@ -206,5 +161,5 @@ func (k *kafkaCluster) DeleteGroup(ctx context.Context, group string) error {
 	return nil
 }
 
-// Close implements cluster.
+// Close implements kafka.
 func (k *kafkaCluster) Close() { k.cl.Close() }

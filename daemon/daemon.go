@@ -18,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
+	"github.com/anabranch/anabranch/daemon/cluster"
 	"github.com/anabranch/anabranch/daemon/embedded"
 	"github.com/anabranch/anabranch/daemon/logging"
 	"github.com/anabranch/anabranch/daemon/metrics"
@@ -265,12 +266,26 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		statuses: store.NewStatuses(statusLog, workerID(w, bound), generation, log),
 	})
 	h.statuses.VersionOf = h.version
+	h.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	var tracked actors.OffsetStore = h.offsets
+	if w.Mode == configs.Distributed {
+		signing, err := cluster.ReadSigning(w.Raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		h.signer = cluster.NewSigner(signing)
+		if h.group, err = newMembers(h, w, advertisedURL(w, bound)); err != nil {
+			return nil, nil, err
+		}
+		h.configs.Fresh, h.statuses.Fresh = h.group.fresh, h.group.fresh
+		tracked = freshOffsets{h.offsets, h.group.fresh}
+	}
 	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
 	names, err := metrics.LoadRules(w.MetricNames, w.MetricExporter)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
 	}
-	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
+	h.env = buildEnv{worker: w, metrics: registry, offsets: tracked, explain: explain, clients: javametrics.NewClients(samples)}
 	if w.TopicTracking {
 		h.env.useTopic = h.statuses.UseTopic
 	}
@@ -282,8 +297,9 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	options := rest.Options{
 		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
 		AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods,
-		TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
+		Client: h.client, TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
 	}
+	h.levels = levels
 	if !w.AdminOff {
 		options.Loggers = levels
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
+	"github.com/anabranch/anabranch/daemon/cluster"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
 )
@@ -23,6 +25,7 @@ const (
 	launchFirst  = 250 * time.Millisecond
 	launchMost   = 60 * time.Second // CW-242
 	closeWithin  = 10 * time.Second
+	tickEvery    = 10 * time.Second
 	stepWithin   = 60 * time.Second // one turn of the loop: writes and an orderly stop
 	keyConnector = "connector"
 	keyTask      = "task"
@@ -46,12 +49,10 @@ type system interface {
 
 var _ system = (*actors.System)(nil)
 
-// cluster is what the herder asks of Kafka besides its stores.
-type cluster interface {
+// kafka is what the herder asks of Kafka besides its stores.
+type kafka interface {
 	// ID connects and returns the id of the cluster.
 	ID(ctx context.Context) (string, error)
-	// Lock refuses when other workers run in the group (CW-195).
-	Lock(ctx context.Context, group string) error
 	GroupOffsets(ctx context.Context, group string) ([]groupOffset, error)
 	AlterGroup(ctx context.Context, group string, offsets []groupOffset) error
 	DeleteGroup(ctx context.Context, group string) error
@@ -72,10 +73,15 @@ type herder struct {
 	offsets  *store.Offsets
 	statuses *store.Statuses
 	system   system
-	cluster  cluster
+	cluster  kafka
 	group    group
-	levels   rest.Loggers // of this worker; nil has none
-	env      buildEnv
+	signer   *cluster.Signer // of requests between workers; nil without others
+	client   *http.Client    // to other workers
+	// fenceZombies makes earlier tasks of an exactly-once source unable to write; nil if the
+	// worker is not enabled for it.
+	fenceZombies func(ctx context.Context, connector string) error
+	levels       rest.Loggers // of this worker; nil has none
+	env          buildEnv
 
 	work    chan func(context.Context)
 	ready   chan struct{} // closed when everything is read and started
@@ -97,12 +103,15 @@ type herder struct {
 	known    map[string]bool      // connectors that the group has seen
 	runs     map[string]*instance // connector instances of this worker
 	tasks    map[string]map[int]bool
-	held     map[string]bool // connectors whose tasks wait for the next round
-	attempts map[string]int  // failed starts in a row
-	files    []connectorFile // from the command line, started once
+	held     map[string]int64 // connectors whose tasks wait for a round with this config offset
+	attempts map[string]int   // failed starts in a row
+	files    []connectorFile  // from the command line, started once
 
-	retries sync.WaitGroup // goroutines that will post to the loop
-	quit    chan struct{}  // closed when the loop stops taking work
+	retries sync.WaitGroup  // goroutines that will post to the loop
+	quit    chan struct{}   // closed when the loop stops taking work
+	life    context.Context // ends with quit
+	endLife context.CancelFunc
+	idle    chan struct{} // closed when nothing runs any more
 }
 
 func (h *herder) stopping() <-chan struct{} { return h.quit }
@@ -119,9 +128,10 @@ type connectorFile struct {
 func newHerder(h *herder) *herder {
 	h.work = make(chan func(context.Context), workQueue)
 	h.ready, h.done, h.failed, h.clusterSeen = make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
-	h.quit = make(chan struct{})
+	h.life, h.endLife = context.WithCancel(context.Background())
+	h.quit, h.idle = make(chan struct{}), make(chan struct{})
 	h.begun = time.Now()
-	h.assigned, h.known, h.held = map[work]bool{}, map[string]bool{}, map[string]bool{}
+	h.assigned, h.known, h.held = map[work]bool{}, map[string]bool{}, map[string]int64{}
 	h.runs, h.tasks, h.attempts = map[string]*instance{}, map[string]map[int]bool{}, map[string]int{}
 	if h.group == nil {
 		h.group = &alone{h}
@@ -138,8 +148,9 @@ func (h *herder) run(ctx context.Context) error {
 	defer close(h.done)
 	err := h.start(ctx)
 	if err == nil {
-		h.loop(ctx)
-	} else {
+		err = h.loop(ctx)
+	}
+	if err != nil {
 		h.failure = err
 		close(h.failed)
 	}
@@ -150,15 +161,21 @@ func (h *herder) run(ctx context.Context) error {
 	return err
 }
 
-func (h *herder) loop(ctx context.Context) {
+func (h *herder) loop(ctx context.Context) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case fn := <-h.work:
 			fn(ctx)
 		case <-h.configs.Changed():
 			h.settle(ctx)
+		case <-tick.C:
+			h.group.tick(ctx)
+		case err := <-h.group.failed():
+			return err
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
@@ -172,11 +189,6 @@ func (h *herder) start(ctx context.Context) error {
 	}
 	h.clusterID = id
 	close(h.clusterSeen)
-	if _, single := h.group.(*alone); single && h.worker.Mode == configs.Distributed {
-		if err := h.cluster.Lock(ctx, h.worker.GroupID); err != nil {
-			return err
-		}
-	}
 	h.setStage("reading configurations, offsets and statuses")
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.configs.Open(gctx) })
@@ -238,6 +250,7 @@ func (h *herder) stop() {
 	defer cancel()
 	h.setStage("stopping")
 	close(h.quit)
+	h.endLife()
 	if err := h.system.Shutdown(ctx); err != nil {
 		h.log.Error("stop connectors", keyErr, err)
 	}
@@ -245,7 +258,8 @@ func (h *herder) stop() {
 	if err := h.statuses.Flush(ctx); err != nil {
 		h.log.Debug("flush statuses", keyErr, err)
 	}
-	h.group.leave(ctx)
+	close(h.idle)
+	h.group.leave()
 	for _, c := range []interface{ Close() error }{h.statuses, h.offsets, h.configs} {
 		if err := c.Close(); err != nil {
 			h.log.Debug("close store", keyErr, err)

@@ -8,13 +8,19 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/anabranch/anabranch/actors"
+	"github.com/anabranch/anabranch/daemon/cluster"
 	"github.com/anabranch/anabranch/daemon/store"
 )
 
-// take makes an assignment ours. What was revoked has ended already.
-func (h *herder) take(all map[work]bool) {
+// take makes an assignment ours that was made from the configurations up to an offset. What was
+// revoked has ended already.
+func (h *herder) take(all map[work]bool, offset int64) {
 	h.assigned, h.joined = all, true
-	clear(h.held)
+	for name, since := range h.held {
+		if since <= offset {
+			delete(h.held, name)
+		}
+	}
 	if _, own := h.group.leader(); own {
 		h.cleanStatuses()
 	}
@@ -36,7 +42,7 @@ func (h *herder) cleanStatuses() {
 // startInstances starts the instances that are ours and do not run.
 func (h *herder) startInstances(ctx context.Context) {
 	for w := range h.assigned {
-		if w.Task == itself && h.runs[w.Connector] == nil {
+		if w.Task == itself && h.runs[w.Connector] == nil && h.group.fresh() == nil {
 			h.startInstance(ctx, w.Connector)
 		}
 	}
@@ -46,7 +52,7 @@ func (h *herder) startInstances(ctx context.Context) {
 func (h *herder) startTasks() {
 	missing := map[string][]int{}
 	for w := range h.assigned {
-		if w.Task != itself && !h.tasks[w.Connector][w.Task] && !h.held[w.Connector] {
+		if w.Task != itself && !h.tasks[w.Connector][w.Task] && h.held[w.Connector] == 0 {
 			missing[w.Connector] = append(missing[w.Connector], w.Task)
 		}
 	}
@@ -64,6 +70,9 @@ func (h *herder) startTasks() {
 		}
 		if len(spec.Tasks) == 0 {
 			continue
+		}
+		if err := h.group.fresh(); err != nil {
+			return // Lost is on its way
 		}
 		if err := h.system.Add(spec); err != nil {
 			h.log.Error("start tasks", keyConnector, name, keyErr, err)
@@ -129,7 +138,7 @@ func (h *herder) end(ctx context.Context, list []work, abort bool) {
 func (h *herder) mine(name string) []work {
 	out := h.ownTasks(name)
 	if h.runs[name] != nil {
-		out = append(out, work{name, itself})
+		out = append(out, cluster.Instance(name))
 	}
 	return out
 }
@@ -137,7 +146,7 @@ func (h *herder) mine(name string) []work {
 func (h *herder) ownTasks(name string) []work {
 	var out []work
 	for id := range h.tasks[name] {
-		out = append(out, work{name, id})
+		out = append(out, work{Connector: name, Task: id})
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/daemon/cluster"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
 )
@@ -15,6 +16,8 @@ import (
 var _ rest.Herder = (*herder)(nil)
 
 const noLeader = "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."
+
+const staleConfig = "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)"
 
 func isUnknown(err error) bool { return errors.Is(err, actors.ErrUnknownConnector) }
 
@@ -173,7 +176,7 @@ func (h *herder) Restart(ctx context.Context, name string) error {
 			return rest.NotFound("Unknown connector: %s", name)
 		}
 		if h.runs[name] == nil {
-			return h.elsewhere(work{name, itself})
+			return h.elsewhere(cluster.Instance(name))
 		}
 		h.restartInstance(ctx, name)
 		return nil
@@ -185,6 +188,9 @@ func (h *herder) Restart(ctx context.Context, name string) error {
 func (h *herder) elsewhere(w work) error {
 	if err := h.leads(); err != nil {
 		return err
+	}
+	if h.group.moving() {
+		return rest.Conflict(staleConfig)
 	}
 	return &rest.Elsewhere{URL: h.group.owner(w)}
 }
@@ -229,11 +235,18 @@ func (h *herder) RestartTask(ctx context.Context, name string, task int) error {
 		case task < 0 || task >= len(c.Tasks):
 			return rest.NotFound("Unknown task: %s-%d", name, task)
 		case !h.tasks[name][task]:
-			return h.elsewhere(work{name, task})
+			return h.elsewhere(work{Connector: name, Task: task})
 		}
 		if err := h.system.RestartTask(name, task); err != nil {
 			return rest.Errorf(http.StatusInternalServerError, "Failed to start task: %s-%d: %v", name, task, err)
 		}
 		return nil
+	})
+}
+
+// SetLevel implements rest.Herder: any worker writes it, every worker takes it (CW-64, CW-165).
+func (h *herder) SetLevel(ctx context.Context, logger, level string) error {
+	return h.do(ctx, "changing the level of logger "+logger, func(ctx context.Context) error {
+		return h.configs.PutLogger(ctx, logger, level)
 	})
 }

@@ -152,16 +152,21 @@ func (h *herder) fail(name string, err error) {
 
 // startLater posts another start after a growing wait.
 func (h *herder) startLater(name string) {
+	h.post(h.backoff(name), func(ctx context.Context) {
+		if in := h.runs[name]; in != nil && in.broken {
+			h.startInstance(ctx, name)
+		}
+	})
+}
+
+// backoff is how long to wait before the next try with a connector (CW-242).
+func (h *herder) backoff(name string) time.Duration {
 	wait := launchMost
 	if n := h.attempts[name]; n < 8 {
 		wait = min(launchFirst<<n, launchMost)
 	}
 	h.attempts[name]++
-	h.post(wait, func(ctx context.Context) {
-		if in := h.runs[name]; in != nil && in.broken {
-			h.startInstance(ctx, name)
-		}
-	})
+	return wait
 }
 
 // post runs fn in the loop after a wait.

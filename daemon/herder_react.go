@@ -14,6 +14,7 @@ func (h *herder) settle(ctx context.Context) {
 	for ctx.Err() == nil {
 		changes := h.configs.Take()
 		h.react(ctx, changes)
+		h.group.reacted(changes.Offset)
 		if h.rejoin != "" {
 			why := h.rejoin
 			h.rejoin = ""
@@ -24,13 +25,17 @@ func (h *herder) settle(ctx context.Context) {
 		}
 		h.startInstances(ctx) // may write task configurations
 		h.startTasks()
-		if changes.Empty() && h.rejoin == "" {
+		if !h.configs.Pending() && h.rejoin == "" {
+			h.group.reacted(h.configs.Offset())
 			return
 		}
 	}
 }
 
 func (h *herder) react(ctx context.Context, n store.Changes) {
+	if n.SessionKey {
+		h.group.tick(ctx)
+	}
 	for namespace, level := range n.Levels {
 		if h.levels == nil {
 			break
@@ -46,7 +51,7 @@ func (h *herder) react(ctx context.Context, n store.Changes) {
 	for name := range n.Tasks {
 		// They run again after the round: until then another worker may run an old task with the same work.
 		over = append(over, h.ownTasks(name)...)
-		h.held[name] = true
+		h.held[name] = n.Offset
 		h.rejoin = "tasks of " + name + " were configured"
 	}
 	h.end(ctx, over, false)

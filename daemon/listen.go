@@ -75,3 +75,17 @@ func ownAddress() string {
 	}
 	return "127.0.0.1"
 }
+
+// advertisedURL is where other workers reach this one (CW-84, CW-204).
+func advertisedURL(w *configs.Worker, bound net.Addr) string {
+	scheme := w.AdvertisedScheme
+	if scheme == "" {
+		scheme = "https"
+		for _, l := range w.Listeners {
+			if !l.Secure {
+				scheme = "http"
+			}
+		}
+	}
+	return strings.ToLower(scheme) + "://" + workerID(w, bound) + "/"
+}

@@ -147,7 +147,6 @@ type fakeCluster struct {
 }
 
 func (*fakeCluster) ID(context.Context) (string, error) { return "cluster-1", nil }
-func (*fakeCluster) Lock(context.Context, string) error { return nil }
 func (c *fakeCluster) GroupOffsets(context.Context, string) ([]groupOffset, error) {
 	return c.offsets, nil
 }

@@ -64,6 +64,9 @@ func (l *Levels) Levels() []rest.LoggerLevel {
 	return out
 }
 
+// Known implements rest.Loggers.
+func (*Levels) Known(word string) bool { _, ok := words[strings.ToUpper(word)]; return ok }
+
 // Set implements rest.Loggers.
 func (l *Levels) Set(name, word string) ([]string, bool) {
 	word = strings.ToUpper(word)

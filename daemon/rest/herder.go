@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/store"
@@ -40,9 +41,22 @@ type Herder interface {
 	RestartPlan(ctx context.Context, name string, includeTasks, onlyFailed bool) (Status, error)
 	RestartTask(ctx context.Context, name string, task int) error
 
+	// PutTasks and Fence are what workers ask their leader (CW-66).
+	PutTasks(ctx context.Context, name string, tasks []map[string]string, signed Signed) error
+	Fence(ctx context.Context, name string, signed Signed) error
+
+	// SetLevel changes the level of a logger on every worker (CW-64).
+	SetLevel(ctx context.Context, logger, level string) error
+
 	Offsets(ctx context.Context, name string) ([]records.Position, error)
 	// AlterOffsets changes offsets; no positions means all of them are removed.
 	AlterOffsets(ctx context.Context, name string, positions []records.Position) (message string, err error)
+}
+
+// Signed is what the signature of a request between workers is about (CW-246).
+type Signed struct {
+	Header http.Header
+	Body   []byte
 }
 
 // Health is the answer of GET /health (CW-17).

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/anabranch/anabranch/daemon/jsontext"
 )
@@ -13,6 +14,8 @@ type Loggers interface {
 	// Set changes the level of a logger and all below it and returns their names; false is
 	// an unknown level.
 	Set(name, level string) ([]string, bool)
+	// Known reports whether Set takes a level.
+	Known(level string) bool
 }
 
 // LoggerLevel is the level of one logger.
@@ -64,12 +67,12 @@ func (s *Server) setLogger(r request) (int, any, error) {
 	if level == "" {
 		return 0, nil, BadRequest("Desired 'level' parameter was not specified in request.")
 	}
+	if r.URL.Query().Get("scope") == "cluster" && s.opts.Loggers.Known(level) { // CW-64
+		return http.StatusNoContent, nil, s.opts.Herder.SetLevel(r.Context(), r.PathValue("logger"), strings.ToUpper(level))
+	}
 	changed, ok := s.opts.Loggers.Set(r.PathValue("logger"), level)
 	if !ok {
 		return 0, nil, NotFound("invalid log level '%s'.", level)
-	}
-	if r.URL.Query().Get("scope") == "cluster" {
-		return http.StatusNoContent, nil, nil // one worker is the cluster (CW-64)
 	}
 	return http.StatusOK, changed, nil
 }

@@ -67,6 +67,7 @@ func NewServer(o Options) *Server {
 	s.handle("GET /health", s.health)
 	s.connectorRoutes()
 	s.taskRoutes()
+	s.internalRoutes()
 	s.offsetRoutes()
 	s.pluginRoutes()
 	s.loggerRoutes()

@@ -17,6 +17,8 @@ type Changes struct {
 	Restarts   map[string]RestartRequest
 	Levels     map[string]string // logger namespace to level (CW-165)
 	SessionKey bool
+	// Offset is the snapshot offset that they lead to.
+	Offset int64
 }
 
 // Empty reports whether there is no change.
@@ -69,12 +71,20 @@ func (c *Configs) note(add func(*Changes)) {
 // Changed has an element when Take has something.
 func (c *Configs) Changed() <-chan struct{} { return c.wake }
 
+// Pending reports whether Take has something.
+func (c *Configs) Pending() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return !c.changes.Empty()
+}
+
 // Take returns the changes since the last call.
 func (c *Configs) Take() Changes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := c.changes
 	c.changes = Changes{}
+	out.Offset = c.offset
 	return out
 }
 
@@ -84,6 +94,23 @@ func (c *Configs) Offset() int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.offset
+}
+
+// TaskCounts returns the number of tasks of every connector, and the offset that they belong to.
+func (c *Configs) TaskCounts() (counts map[string]int, offset int64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	counts = make(map[string]int, len(c.connectors))
+	for name, s := range c.connectors {
+		switch {
+		case s.config == nil:
+		case s.broken:
+			counts[name] = 0
+		default:
+			counts[name] = s.count
+		}
+	}
+	return counts, c.offset
 }
 
 // Key returns the newest session key, nil if there is none.

@@ -14,6 +14,7 @@ func (c *Configs) apply(r Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = r.Offset + 1
+	c.note(func(*Changes) {}) // the offset is news by itself
 	key := string(r.Key)
 	if name, ok := strings.CutPrefix(key, targetPrefix); ok {
 		c.applyTarget(name, r)

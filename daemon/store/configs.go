@@ -58,6 +58,8 @@ type Connector struct {
 type Configs struct {
 	log  Log
 	slog *slog.Logger
+	// Fresh says why nothing may be written at the moment; nil is always. Set it before Open.
+	Fresh func() error
 
 	mu         sync.RWMutex // guards the fields below
 	connectors map[string]*connectorState
@@ -178,6 +180,11 @@ func (c *Configs) Refresh(ctx context.Context) error { return c.log.Refresh(ctx)
 func (c *Configs) write(ctx context.Context, op, name string, recs ...Record) error {
 	ctx, cancel := context.WithTimeout(ctx, configWriteWithin)
 	defer cancel()
+	if c.Fresh != nil {
+		if err := c.Fresh(); err != nil {
+			return &Error{Op: op, Subject: name, Cause: err}
+		}
+	}
 	if err := c.log.Append(ctx, recs...); err != nil {
 		return &Error{Op: op, Subject: name, Cause: err}
 	}
