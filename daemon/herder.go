@@ -36,6 +36,7 @@ const (
 type system interface {
 	Add(actors.Connector) error
 	Remove(ctx context.Context, name string, p actors.Pieces) error
+	Abort() error
 	Pause(name string) error
 	Resume(name string) error
 	RestartConnector(name string) error

@@ -104,6 +104,7 @@ status.storage.replication.factor=1
 key.converter=org.apache.kafka.connect.storage.StringConverter
 value.converter=org.apache.kafka.connect.storage.StringConverter
 offset.flush.interval.ms=200
+scheduled.rebalance.max.delay.ms=0
 listeners=http://127.0.0.1:0
 `, bootstrap, prefix)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -188,7 +189,7 @@ func TestDaemon_JavaWorkerTakesOverAndBack(t *testing.T) {
 	java := testenv.PrivateConnect(t, k, testenv.ConnectOptions{Plugins: []string{"connect-file"}, Heap: "256m", Props: map[string]string{
 		"group.id": prefix + "-group", "config.storage.topic": prefix + "-configs", "offset.storage.topic": prefix + "-offsets", "status.storage.topic": prefix + "-status",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-		"offset.storage.partitions": "25", "status.storage.partitions": "5", "offset.flush.interval.ms": "200",
+		"offset.storage.partitions": "25", "status.storage.partitions": "5", "offset.flush.interval.ms": "200", "scheduled.rebalance.max.delay.ms": "0",
 	}})
 	for name, want := range before {
 		waitFor(t, name+" in Java", func() bool {
@@ -211,16 +212,22 @@ func TestDaemon_JavaWorkerTakesOverAndBack(t *testing.T) {
 	offsetIs(java.URL(), 8)
 	javaInfos := infos(java.URL())
 
-	// Two workers of which neither knows the other would both run everything (CW-195).
-	var wrong *ConfigError
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := Run(ctx, Options{WorkerFile: file, Stderr: io.Discard}); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "Kafka Connect worker(s) run in this group") {
-		t.Errorf("beside a Java worker: %v", err)
-	}
-	java.Stop(t)
-
+	// Ours joins while the Java worker runs, shares its work, and has all of it afterwards.
 	ours = startWorker(t, Options{WorkerFile: file})
+	waitFor(t, "both workers to run something", func() bool {
+		workers := map[string]bool{}
+		for name := range before {
+			_, body := get(t, "GET", ours.url+"/connectors/"+name+"/status", "")
+			if _, same := get(t, "GET", java.URL()+"/connectors/"+name+"/status", ""); same != body {
+				return false
+			}
+			for _, id := range workerIDs.FindAllString(body, -1) {
+				workers[id] = true
+			}
+		}
+		return len(workers) == 2
+	})
+	java.Stop(t)
 	add("three\n")
 	holds("one", "two", "three")
 	offsetIs(ours.url, 14)

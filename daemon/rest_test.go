@@ -134,6 +134,7 @@ func (f *fakeSystem) took() []string {
 	return calls
 }
 
+func (*fakeSystem) Abort() error                          { return nil }
 func (*fakeSystem) Progress(string) []actors.TaskProgress { return nil }
 func (*fakeSystem) Stats(string) map[int]actors.TaskStats { return nil }
 func (*fakeSystem) Beans(string) []javametrics.MBean      { return nil }
