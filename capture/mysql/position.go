@@ -262,8 +262,8 @@ const snapshotInitial = "INITIAL"
 
 // javaOrder sorts keys as a Java HashMap iterates them: by bucket, equal buckets as they came.
 func javaOrder(d records.Doc) {
-	buckets := javaBuckets(len(d))
-	at := func(key string) int { return javaBucket(key, buckets) }
+	buckets := records.JavaBuckets(len(d))
+	at := func(key string) int { return records.JavaBucket(key, buckets) }
 	for i := 1; i < len(d); i++ { // few keys: insertion keeps equal ones in order
 		for j := i; j > 0 && at(d[j-1].Key) > at(d[j].Key); j-- {
 			d[j-1], d[j] = d[j], d[j-1]

@@ -9,8 +9,6 @@ import (
 	"math"
 	"sort"
 	"strconv"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/records"
 )
@@ -212,28 +210,9 @@ func parseValue(d *json.Decoder, depth int) (any, error) {
 // HashOrder returns keys in the order in which a java.util.HashMap with its default load
 // factor iterates over them when they are put in the given order (CW-174).
 func HashOrder(keys []string) []string {
-	capacity := 16
-	for len(keys)*4 > capacity*3 {
-		capacity *= 2
-	}
 	out := append([]string(nil), keys...)
-	bucket := func(s string) uint32 { h := hashCode(s); return (h ^ h>>16) & uint32(capacity-1) }
-	sort.SliceStable(out, func(i, j int) bool { return bucket(out[i]) < bucket(out[j]) })
+	records.JavaOrder(out)
 	return out
-}
-
-// hashCode is Java's String.hashCode, over UTF-16 units.
-func hashCode(s string) uint32 {
-	var h uint32
-	for _, r := range s {
-		if r < 0x10000 || r == utf8.RuneError {
-			h = h*31 + uint32(r)
-			continue
-		}
-		hi, lo := utf16.EncodeRune(r)
-		h = (h*31+uint32(hi))*31 + uint32(lo)
-	}
-	return h
 }
 
 // keysOf returns the keys in a stable order; it decides only between keys of one bucket.

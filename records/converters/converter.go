@@ -40,7 +40,7 @@ const (
 // Classes returns the class names of all converters, for the plugin list.
 func Classes() []string {
 	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
-		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass}
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, JSONSchemaClass}
 }
 
 // Resolve returns the full class name of a converter given by class name or alias
@@ -99,6 +99,8 @@ func Definition(class string) *configs.Def {
 			configs.Key{Name: deserializerEncoding, Type: configs.StringType, Importance: configs.Low, Doc: "Encoding of the deserializer.", Refuse: utf8})
 	case SimpleHeaderClass:
 		return configs.NewDef()
+	case JSONSchemaClass:
+		return jsonSchemaDef().With(typeKey)
 	case "":
 		return nil
 	default:
@@ -126,6 +128,12 @@ func New(class string, cfg map[string]string, isKey bool) (func() Converter, err
 		return func() Converter { return &stringConverter{} }, nil
 	case SimpleHeaderClass:
 		return func() Converter { return &simpleHeader{} }, nil
+	case JSONSchemaClass:
+		shared, err := newJSONSchemaShared(v, isKey)
+		if err != nil {
+			return nil, err
+		}
+		return func() Converter { return newJSONSchemaConverter(shared) }, nil
 	case ByteArrayClass:
 		return func() Converter { return byteArrayConverter{} }, nil
 	default:

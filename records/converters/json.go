@@ -13,6 +13,7 @@ type jsonShared struct {
 	schemas     bool
 	numeric     bool
 	nullDefault bool
+	entries     bool // maps without text keys are lists of {"key":…,"value":…}
 	cacheSize   int
 
 	mu    sync.Mutex // guards the field below
@@ -46,10 +47,10 @@ func newJSON(s *jsonShared) *jsonConverter {
 	return &jsonConverter{jsonShared: s, plans: map[*records.Schema]*writer{}}
 }
 
-// Append implements Converter.
 // Class implements Converter.
 func (c *jsonConverter) Class() string { return JSONClass }
 
+// Append implements Converter.
 func (c *jsonConverter) Append(dst []byte, _ string, b *records.Batch, schema *records.Schema, v records.Value) ([]byte, bool, error) {
 	if schema == nil && v.Kind == records.KindNull {
 		return dst, true, nil

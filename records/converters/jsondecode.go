@@ -13,6 +13,7 @@ type decoder struct {
 	*scanner
 	b           *records.Batch
 	nullDefault bool
+	entries     bool // see jsonShared
 	// stack collects the members of lists and maps until their number is known.
 	stack []records.Value
 }
@@ -279,6 +280,12 @@ func (d *decoder) mapValue(p *place, c byte) (records.Value, error) {
 		if !more {
 			return d.collect(records.KindMap, base, 2), nil
 		}
+		if d.entries {
+			if err := d.mapEntry(p); err != nil {
+				return records.Null, err
+			}
+			continue
+		}
 		if c := d.next(); c != '[' {
 			return records.Null, dataError("Found invalid map entry instead of array tuple: " + jsonTypeName(c))
 		}
@@ -311,6 +318,60 @@ func (d *decoder) mapValue(p *place, c byte) (records.Value, error) {
 			return records.Null, dataError("Found invalid map entry, expected length 2 but found :" + strconv.Itoa(size))
 		}
 	}
+}
+
+// mapEntry reads {"key":K,"value":V} in any order.
+func (d *decoder) mapEntry(p *place) error {
+	if c := d.next(); c != '{' {
+		return dataError("Found invalid map entry instead of an object with key and value: " + jsonTypeName(c))
+	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	base := len(d.stack)
+	d.stack = append(d.stack, records.Null, records.Null)
+	seen := [2]bool{}
+	for first := true; ; first = false {
+		more, err := d.more(first, '}')
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		name, _, err := d.key()
+		if err != nil {
+			return err
+		}
+		at, part := -1, p.key
+		switch string(name) {
+		case jsKeyField:
+			at = 0
+		case jsValueField:
+			at, part = 1, p.elem
+		}
+		if at < 0 {
+			if err := d.skip(); err != nil {
+				return err
+			}
+			continue
+		}
+		v, err := d.value(part)
+		if err != nil {
+			return err
+		}
+		d.stack[base+at], seen[at] = v, true
+	}
+	for i, part := range [2]*place{p.key, p.elem} {
+		if !seen[i] {
+			v, err := d.null(part)
+			if err != nil {
+				return err
+			}
+			d.stack[base+i] = v
+		}
+	}
+	return nil
 }
 
 // object reads a JSON object as a map with string keys. Of duplicates the last one wins, at

@@ -29,6 +29,7 @@ const (
 	opArray
 	opMapObject
 	opMapPairs
+	opMapEntries // as opMapPairs, with members key and value
 )
 
 // node is the plan for one place in the schema.
@@ -39,7 +40,7 @@ type node struct {
 	null   []byte       // what a null becomes: the default's text, "null", or nil for an error
 	fields []fieldNode  // opStruct
 	elem   *node        // opArray, opMap*
-	key    *node        // opMapPairs
+	key    *node        // opMapPairs, opMapEntries
 }
 
 type fieldNode struct {
@@ -119,6 +120,9 @@ func (s *jsonShared) node(schema *records.Schema) (node, error) {
 		n.elem = elem
 		if schema.Type == records.Map && (schema.Key == nil || schema.Key.Type != records.String) {
 			n.op = opMapPairs
+			if s.entries {
+				n.op = opMapEntries
+			}
 			if n.key, err = s.optionalNode(schema.Key); err != nil {
 				return n, err
 			}
@@ -186,7 +190,7 @@ func (n *node) append(dst []byte, b *records.Batch, v records.Value) ([]byte, er
 		return n.appendStruct(dst, b, v)
 	case opArray:
 		return n.appendArray(dst, b, v)
-	case opMapObject, opMapPairs:
+	case opMapObject, opMapPairs, opMapEntries:
 		return n.appendMap(dst, b, v)
 	default:
 		return appendAny(dst, b, v)
@@ -238,21 +242,25 @@ func (n *node) appendArray(dst []byte, b *records.Batch, v records.Value) ([]byt
 func (n *node) appendMap(dst []byte, b *records.Batch, v records.Value) ([]byte, error) {
 	kv := b.Elems(v)
 	var err error
-	if n.op == opMapPairs {
+	if n.op != opMapObject {
+		open, between, end := "[", ",", "]"
+		if n.op == opMapEntries {
+			open, between, end = `{"key":`, `,"value":`, "}"
+		}
 		dst = append(dst, '[')
 		for i := 0; i < len(kv); i += 2 {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(dst, '[')
+			dst = append(dst, open...)
 			if dst, err = n.key.append(dst, b, kv[i]); err != nil {
 				return dst, within("key", err)
 			}
-			dst = append(dst, ',')
+			dst = append(dst, between...)
 			if dst, err = n.elem.append(dst, b, kv[i+1]); err != nil {
 				return dst, within("value", err)
 			}
-			dst = append(dst, ']')
+			dst = append(dst, end...)
 		}
 		return append(dst, ']'), nil
 	}
