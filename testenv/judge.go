@@ -102,6 +102,9 @@ func (e *JavaError) String() string {
 // Kafka's.
 func NewJudge(t testing.TB, plugins ...string) *Judge {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("testenv: asks Java's classes")
+	}
 	ctx, cancel := patience(t, prepareWithin)
 	defer cancel()
 	j, stop, err := startJudge(ctx, plugins)

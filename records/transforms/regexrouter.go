@@ -22,11 +22,8 @@ func regexRouterClass() Class {
 		Name: "org.apache.kafka.connect.transforms.RegexRouter",
 		Def: configs.NewDef(
 			configs.Key{Name: "regex", Type: configs.StringType, Required: true, Importance: configs.High,
-				Doc: "Java regular expression that the whole topic name must match.",
-				Check: func(v any) error {
-					_, err := javaregex.Compile(v.(string), false)
-					return err
-				}},
+				Doc:   "Java regular expression that the whole topic name must match.",
+				Check: checkRegex},
 			configs.Key{Name: "replacement", Type: configs.StringType, Required: true, Importance: configs.High,
 				Doc: "Replacement text; $1 and ${name} stand for groups."},
 		),

@@ -1,7 +1,7 @@
 package transforms
 
 import (
-	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -42,12 +42,15 @@ type PredicateClass struct {
 
 // Classes lists the transforms of this package.
 func Classes() []Class {
-	return []Class{extractNewRecordStateClass(), regexRouterClass()}
+	return slices.Concat(castClasses(), extractFieldClasses(), flattenClasses(), headerFromClasses(), hoistFieldClasses(),
+		insertFieldClasses(), maskFieldClasses(), replaceFieldClasses(), setSchemaMetadataClasses(), timestampConverterClasses(),
+		[]Class{dropHeadersClass(), extractNewRecordStateClass(), filterClass(), insertHeaderClass(), regexRouterClass(),
+			timestampRouterClass(), valueToKeyClass()})
 }
 
 // PredicateClasses lists the predicates of this package.
 func PredicateClasses() []PredicateClass {
-	return []PredicateClass{}
+	return []PredicateClass{hasHeaderKeyClass(), recordIsTombstoneClass(), topicNameMatchesClass()}
 }
 
 // classByName finds a class by its Java name or, as Connect allows, by its simple name with
@@ -70,14 +73,6 @@ func names() []string {
 	sort.Strings(out)
 	return out
 }
-
-// dataError is a DataException: a record has another shape than the transform needs.
-type dataError struct{ msg string }
-
-func (e *dataError) Error() string     { return e.msg }
-func (e *dataError) JavaClass() string { return "org.apache.kafka.connect.errors.DataException" }
-
-func dataErrorf(format string, args ...any) error { return &dataError{fmt.Sprintf(format, args...)} }
 
 // basics copies what Kafka's SchemaUtil keeps when a schema is rebuilt: type, name, version,
 // doc and parameters, but neither the optional flag nor the default (DM-202, CW-353).
