@@ -30,12 +30,19 @@ func failureTrace(err error, sinkConnector bool) string {
 	if !errors.As(err, &te) || asPanic(err) != nil {
 		return Trace(err)
 	}
+	tolerance := records.IsIntolerable(err) // which has its line already
 	switch te.stage {
 	case stageTransform:
+		if tolerance {
+			break
+		}
 		return trace(err, toleranceExit)
 	case stageWrite, stageFlush:
 		if sinkConnector {
 			return trace(err, sinkExit)
+		}
+		if tolerance {
+			break
 		}
 		return trace(err, producerExit)
 	}
@@ -69,7 +76,7 @@ func trace(err error, outer string) string {
 func writeBlock(sb *strings.Builder, err error, where string, left int) {
 	sb.WriteString(classOf(err))
 	sb.WriteString(": ")
-	sb.WriteString(err.Error())
+	sb.WriteString(records.JavaText(err))
 	if p, ok := err.(*panicError); ok { //nolint:errorlint // this level only: each level is printed once
 		for _, f := range p.frames {
 			sb.WriteString("\n\tat ")

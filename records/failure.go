@@ -74,6 +74,9 @@ func (strict) Retry(_ context.Context, _ Stage, _ string, first error, _ func() 
 
 func (strict) Handle(_ context.Context, f *Failure) error { return Intolerable(f) }
 
+// connectException is the class of the errors that end a task.
+const connectException = "org.apache.kafka.connect.errors.ConnectException"
+
 // Intolerable is the error of a task that may not go on without a record (CW-290).
 func Intolerable(f *Failure) error {
 	class := ""
@@ -81,12 +84,22 @@ func Intolerable(f *Failure) error {
 	if errors.As(f.Err, &j) {
 		class = j.JavaClass()
 	}
-	cause := &Fault{Op: "process record", Subject: "(" + string(f.Stage) + ")", Cause: f.Err, Class: class}
+	subject := "(" + string(f.Stage) + ")"
 	if c := f.Consumed; c != nil {
-		cause.Subject = c.where() + " " + cause.Subject
+		subject = c.where() + " " + subject
 	}
-	return &Fault{Op: "Tolerance exceeded in error handler", Cause: cause,
+	cause := &Fault{Op: "process record", Subject: subject, Cause: f.Err, Class: class,
 		Hint: "errors.tolerance=all lets the task go on without such records; sinks can keep them with errors.deadletterqueue.topic.name"}
+	return &Fault{Op: toleranceExceeded, Message: toleranceExceeded, Cause: cause, Class: connectException}
+}
+
+// toleranceExceeded is Connect's text (CW-290); alert rules search for it.
+const toleranceExceeded = "Tolerance exceeded in error handler"
+
+// IsIntolerable reports whether err comes from Intolerable.
+func IsIntolerable(err error) bool {
+	var f *Fault
+	return errors.As(err, &f) && f.Message == toleranceExceeded
 }
 
 // ConsumedOf returns a consumed record as it came. If the batch does not keep the bytes, only

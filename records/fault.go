@@ -16,6 +16,8 @@ type Fault struct {
 	// Class is the Java class name that the trace in /status starts with (CW-32, CW-299);
 	// "" means org.apache.kafka.connect.errors.ConnectException.
 	Class string
+	// Message is the text of Java's exception where clients compare it; "" means all of Error.
+	Message string
 }
 
 func (e *Fault) Error() string {
@@ -40,6 +42,18 @@ func (e *Fault) Retriable() bool { return e.CanRetry }
 
 // JavaClass is the class name for traces.
 func (e *Fault) JavaClass() string { return e.Class }
+
+// JavaMessage is the text of the exception for traces and headers.
+func (e *Fault) JavaMessage() string { return e.Message }
+
+// JavaText is the text of an error's Java exception: without its causes, which traces show
+// on their own, where Java has a text for it.
+func JavaText(err error) string {
+	if j, ok := err.(interface{ JavaMessage() string }); ok && j.JavaMessage() != "" { //nolint:errorlint // this level only
+		return j.JavaMessage()
+	}
+	return err.Error()
+}
 
 // Faultf makes a fatal Fault.
 func Faultf(op, subject, hint, format string, args ...any) *Fault {

@@ -46,6 +46,9 @@ func (e *DataError) JavaClass() string {
 	return dataExceptionClass
 }
 
+// JavaMessage is the exception's own text, without place and cause.
+func (e *DataError) JavaMessage() string { return e.Message }
+
 // within puts a field name in front of the path of an error on its way up.
 func within(name string, err error) error {
 	if e, ok := err.(*DataError); ok {
