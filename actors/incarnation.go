@@ -72,6 +72,7 @@ type incarnation struct {
 	// Written by the read pump before its first message, then only read.
 	parts                      Parts
 	sinkTouched, sourceTouched bool
+	toleranceTouched           bool
 
 	// The task's own.
 	phase        phase
@@ -154,6 +155,9 @@ func (r *incarnation) readLoop(build func() (Parts, error)) error {
 	if err != nil {
 		return &taskError{stage: stageBuild, where: r.who, cause: err}
 	}
+	if tol := r.parts.Tolerance; tol != nil {
+		r.stats.tolerance.Store(&tol)
+	}
 	if err := r.open(); err != nil {
 		if r.work.Err() != nil {
 			return nil // ours: the end was asked for
@@ -191,6 +195,14 @@ func (r *incarnation) open() error {
 		var err error
 		if offsets, err = r.parts.Offsets.Load(r.work, r.connector); err != nil {
 			return fail("load offsets", err)
+		}
+	}
+	if tol := r.parts.Tolerance; tol != nil {
+		r.toleranceTouched = true
+		if err := tol.Open(r.work, func(err error) {
+			r.fail(&taskError{stage: stageRead, sub: "report failed records of", where: r.who, cause: err})
+		}); err != nil {
+			return fail("open dead letter queue", err)
 		}
 	}
 	r.sinkTouched = true
@@ -273,14 +285,17 @@ func (r *incarnation) store(ctx context.Context, positions []records.Position) (
 // close closes what was opened: the sink first, so that nothing is delivered any more when
 // the source frees what it holds.
 func (r *incarnation) close() error {
-	var sinkErr, sourceErr error
+	var sinkErr, sourceErr, toleranceErr error
 	if r.sinkTouched {
 		sinkErr = guard(r.parts.Sink.Close)
 	}
 	if r.sourceTouched {
 		sourceErr = guard(r.parts.Source.Close)
 	}
-	return errors.Join(sinkErr, sourceErr)
+	if r.toleranceTouched {
+		toleranceErr = guard(r.parts.Tolerance.Close)
+	}
+	return errors.Join(sinkErr, sourceErr, toleranceErr)
 }
 
 // snapshotOf asks the source for its progress; false if it has none.

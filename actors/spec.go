@@ -93,6 +93,8 @@ type Parts struct {
 	NewChain func() (Chain, error)
 	// Offsets is nil for sink connectors: Source.Commit is their offset store.
 	Offsets OffsetStore
+	// Tolerance is told of the incarnation's life; nil is nobody.
+	Tolerance Tolerance
 	// MaxRetries bounds the restarts in a row after retriable failures; negative is unlimited
 	// (errors.max.retries, DM-58). RetryWaitMillis is the longest wait (retriable.restart.connector.wait.ms).
 	MaxRetries      int

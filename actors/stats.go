@@ -24,6 +24,8 @@ type TaskStats struct {
 	Commits, CommitFailures javametrics.Stats
 	// RunningRatio and PausedRatio are the parts of the task's life in these states.
 	RunningRatio, PausedRatio float64
+	// Errors are the numbers about failing records.
+	Errors ErrorCounts
 }
 
 // taskStats collects them. It is safe for concurrent use and measures per batch.
@@ -31,6 +33,7 @@ type taskStats struct {
 	polled, pollTime, sent, written, putTime, active, commits, commitFailures *javametrics.Window
 
 	activeNow atomic.Int64
+	tolerance atomic.Pointer[Tolerance] // of the newest incarnation
 
 	mu     sync.Mutex // guards the fields below
 	begun  time.Time
@@ -94,7 +97,12 @@ func (s *taskStats) ratio(st State) float64 {
 }
 
 func (s *taskStats) snapshot() TaskStats {
+	var errs ErrorCounts
+	if t := s.tolerance.Load(); t != nil {
+		errs = (*t).Counts()
+	}
 	return TaskStats{
+		Errors: errs,
 		Polled: s.polled.Stats(), PollTime: s.pollTime.Stats(), Sent: s.sent.Stats(), Written: s.written.Stats(), PutTime: s.putTime.Stats(),
 		Active: s.active.Stats(), ActiveNow: s.activeNow.Load(), Commits: s.commits.Stats(), CommitFailures: s.commitFailures.Stats(),
 		RunningRatio: s.ratio(Running), PausedRatio: s.ratio(Paused),

@@ -45,6 +45,9 @@ func (t *task) end(graceful bool, failure error) {
 		r.endTimers = append(r.endTimers, t.after(d, &lifeOver{epoch: r.epoch}))
 	}
 	r.endRead(errEnding)
+	if r.phase > phaseOpening && r.parts.Tolerance != nil {
+		r.parts.Tolerance.Stop()
+	}
 	switch {
 	case !graceful || r.phase == phaseOpening:
 		t.halt(true)

@@ -114,6 +114,9 @@ func causes(err error) []error {
 	return nil
 }
 
+// JavaClass is the Java class of err, or of the first error in it that names one (CW-299).
+func JavaClass(err error) string { return classOf(err) }
+
 // classOf is the Java class of err, or of the first error in it that names one.
 func classOf(err error) string {
 	for range maxCauses {

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anabranch/anabranch/configs/javaregex"
@@ -9,43 +10,40 @@ import (
 
 // Keys that every connector has (CW-128 to CW-147).
 const (
-	NameKey              = "name"
-	ClassKey             = "connector.class"
-	TasksMaxKey          = "tasks.max"
-	TasksMaxEnforceKey   = "tasks.max.enforce"
-	KeyConverterKey      = "key.converter"
-	ValueConverterKey    = "value.converter"
-	HeaderConverterKey   = "header.converter"
-	TransformsKey        = "transforms"
-	PredicatesKey        = "predicates"
-	ReloadActionKey      = "config.action.reload"
-	RetryTimeoutKey      = "errors.retry.timeout"
-	RetryDelayMaxKey     = "errors.retry.delay.max.ms"
-	ToleranceKey         = "errors.tolerance"
-	ErrorLogKey          = "errors.log.enable"
-	ErrorLogMessagesKey  = "errors.log.include.messages"
-	TopicsKey            = "topics"
-	TopicsRegexKey       = "topics.regex"
-	DLQTopicKey          = "errors.deadletterqueue.topic.name"
-	DLQReplicationKey    = "errors.deadletterqueue.topic.replication.factor"
-	DLQHeadersKey        = "errors.deadletterqueue.context.headers.enable"
-	TopicGroupsKey       = "topic.creation.groups"
-	ExactlyOnceKey       = "exactly.once.support"
-	BoundaryKey          = "transaction.boundary"
-	BoundaryIntervalKey  = "transaction.boundary.interval.ms"
-	OwnOffsetsTopicKey   = "offsets.storage.topic"
-	topicCreationPrefix  = "topic.creation."
-	commonGroup          = "Common"
-	transformsGroup      = "Transforms"
-	predicatesGroup      = "Predicates"
-	errorGroup           = "Error Handling"
-	topicCreationGroup   = "Topic Creation"
-	exactlyOnceGroup     = "Exactly Once Support"
-	offsetsTopicGroup    = "offsets.topic"
-	onePluginVersion     = "this program has exactly one version of each plugin"
-	notYetTolerant       = "only \"none\" is honoured yet: a record that cannot be processed stops the task"
-	noRecordRetryYet     = "retrying single records is not honoured yet; a retriable failure restarts the task with growing waits instead"
-	noDeadLetterQueueYet = "the dead letter queue is not honoured yet; leave it empty"
+	NameKey             = "name"
+	ClassKey            = "connector.class"
+	TasksMaxKey         = "tasks.max"
+	TasksMaxEnforceKey  = "tasks.max.enforce"
+	KeyConverterKey     = "key.converter"
+	ValueConverterKey   = "value.converter"
+	HeaderConverterKey  = "header.converter"
+	TransformsKey       = "transforms"
+	PredicatesKey       = "predicates"
+	ReloadActionKey     = "config.action.reload"
+	RetryTimeoutKey     = "errors.retry.timeout"
+	RetryDelayMaxKey    = "errors.retry.delay.max.ms"
+	ToleranceKey        = "errors.tolerance"
+	ErrorLogKey         = "errors.log.enable"
+	ErrorLogMessagesKey = "errors.log.include.messages"
+	TopicsKey           = "topics"
+	TopicsRegexKey      = "topics.regex"
+	DLQTopicKey         = "errors.deadletterqueue.topic.name"
+	DLQReplicationKey   = "errors.deadletterqueue.topic.replication.factor"
+	DLQHeadersKey       = "errors.deadletterqueue.context.headers.enable"
+	TopicGroupsKey      = "topic.creation.groups"
+	ExactlyOnceKey      = "exactly.once.support"
+	BoundaryKey         = "transaction.boundary"
+	BoundaryIntervalKey = "transaction.boundary.interval.ms"
+	OwnOffsetsTopicKey  = "offsets.storage.topic"
+	topicCreationPrefix = "topic.creation."
+	commonGroup         = "Common"
+	transformsGroup     = "Transforms"
+	predicatesGroup     = "Predicates"
+	errorGroup          = "Error Handling"
+	topicCreationGroup  = "Topic Creation"
+	exactlyOnceGroup    = "Exactly Once Support"
+	offsetsTopicGroup   = "offsets.topic"
+	onePluginVersion    = "this program has exactly one version of each plugin"
 )
 
 // connectorName is the check of "name": not empty, no control characters (CW-74).
@@ -115,16 +113,16 @@ func commonKeys() []Key {
 			Check: Words("none", "restart"), NoEffect: "none of the config providers here gives its values a lifetime",
 			Doc: "What to do when a config provider says that a value has expired: none or restart."},
 		{Name: RetryTimeoutKey, Type: LongType, Default: "0", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "MEDIUM", Display: "Retry Timeout for Errors",
-			Refuse: RefuseAny(noRecordRetryYet), Doc: "How long an operation on a record is tried again, in milliseconds; 0 is never, -1 for ever."},
+			Doc: "How long an operation on a record is tried again, in milliseconds; 0 is never, -1 for ever."},
 		{Name: RetryDelayMaxKey, Type: LongType, Default: "60000", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "MEDIUM", Display: "Maximum Delay Between Retries for Errors",
-			NoEffect: "it only bounds the waits that errors.retry.timeout asks for", Doc: "Longest wait between two tries of an operation on a record, in milliseconds."},
+			Doc: "Longest wait between two tries of an operation on a record, in milliseconds."},
 		{Name: ToleranceKey, Type: StringType, Default: "none", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Error Tolerance",
-			Check: Words("none", "all"), Refuse: RefuseExcept(notYetTolerant, "none"),
-			Doc: "none: a record that cannot be processed stops the task. all: it is skipped."},
+			Check: Words("none", "all"),
+			Doc:   "none: a record that cannot be processed stops the task. all: it is skipped."},
 		{Name: ErrorLogKey, Type: BooleanType, Default: "false", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Log Errors",
-			NoEffect: "every error that stops a task is logged", Doc: "Whether tolerated errors are logged too."},
+			Doc: "Whether tolerated errors are logged too."},
 		{Name: ErrorLogMessagesKey, Type: BooleanType, Default: "false", HasDefault: true, Importance: Medium, Group: errorGroup, Order: nextError(), Width: "SHORT", Display: "Log Error Details",
-			NoEffect: "content of records never goes into the log", Doc: "Whether the log of an error names topic, partition and offset of its record."},
+			Doc: "Whether the log of an error names topic, partition and offset of its record. Content of records never goes into the log."},
 	}
 }
 
@@ -172,13 +170,13 @@ func SinkConnector() *Def {
 		Key{Name: TopicsRegexKey, Type: StringType, HasDefault: true, Importance: High, Group: commonGroup, Order: 4, Width: "LONG", Display: "Topics regex",
 			Check: validRegex, Doc: "Java regular expression that whole names of topics to read match."},
 		Key{Name: DLQTopicKey, Type: StringType, HasDefault: true, Importance: Medium, Group: errorGroup, Order: 6, Width: "MEDIUM", Display: "Dead Letter Queue Topic Name",
-			Refuse: RefuseAny(noDeadLetterQueueYet), Doc: "Topic for records that cannot be processed; empty for none."},
+			Doc: "Topic for records that cannot be processed; empty for none."},
 		Key{Name: DLQReplicationKey, Type: ShortType, Default: "3", HasDefault: true, Importance: Medium, Group: errorGroup, Order: 7, Width: "MEDIUM", Display: "Dead Letter Queue Topic Replication Factor",
-			NoEffect: "there is no dead letter queue yet", Doc: "Replication factor with which that topic is created."},
+			Doc: "Replication factor with which that topic is created."},
 		Key{Name: DLQHeadersKey, Type: BooleanType, Default: "false", HasDefault: true, Importance: Medium, Group: errorGroup, Order: 8, Width: "MEDIUM", Display: "Enable Error Context Headers",
-			NoEffect: "there is no dead letter queue yet", Doc: "Whether records there carry headers that tell the error."},
+			Doc: "Whether records there carry headers that tell the error."},
 	)
-	return d.WithPatterns(connectorPatterns()...).WithCheck(eitherTopics)
+	return d.WithPatterns(connectorPatterns()...).WithCheck(eitherTopics).WithCheck(lettersElsewhere)
 }
 
 func validRegex(val any) error {
@@ -203,4 +201,33 @@ func eitherTopics(v *Values) []Problem {
 		return nil
 	}
 	return []Problem{{TopicsKey, msg}, {TopicsRegexKey, msg}}
+}
+
+// lettersElsewhere is SinkConnectorConfig's check that a connector does not read its own dead
+// letter queue (CW-60).
+func lettersElsewhere(v *Values) []Problem {
+	dlq := v.Str(DLQTopicKey)
+	if strings.TrimSpace(dlq) == "" {
+		return nil
+	}
+	var ps []Problem
+	topics := make([]string, 0, len(v.List(TopicsKey)))
+	for _, t := range v.List(TopicsKey) {
+		if t != "" && !slices.Contains(topics, t) {
+			topics = append(topics, t)
+		}
+	}
+	if slices.Contains(topics, dlq) {
+		ps = append(ps, Problem{TopicsKey, fmt.Sprintf("The DLQ topic '%s' may not be included in the list of topics ('%s=[%s]') consumed by the connector",
+			dlq, TopicsKey, strings.Join(topics, ", "))})
+	}
+	if regex := v.Str(TopicsRegexKey); strings.TrimSpace(regex) != "" {
+		if re, err := javaregex.Compile(regex, false); err == nil {
+			if match, err := re.Matches(dlq); err == nil && match {
+				ps = append(ps, Problem{TopicsRegexKey, fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('%s=%s') consumed by the connector",
+					dlq, TopicsRegexKey, regex)})
+			}
+		}
+	}
+	return ps
 }

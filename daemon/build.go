@@ -8,6 +8,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
+	"github.com/anabranch/anabranch/daemon/tolerance"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
@@ -36,6 +37,7 @@ type taskEnv struct {
 	taskConfig map[string]string
 	common     *configs.Def
 	log        *slog.Logger
+	counters   *tolerance.Counters // of the task, over its incarnations
 }
 
 // values parses the task's configuration.
@@ -48,7 +50,7 @@ func (t *taskEnv) values() (*configs.Values, error) {
 }
 
 // chain is the connector's chain of transforms as lanes make it.
-func (t *taskEnv) chain() (func() (actors.Chain, error), error) {
+func (t *taskEnv) chain(failures records.Failures) (func() (actors.Chain, error), error) {
 	c, problems := transforms.ParseChain(t.config)
 	if len(problems) > 0 {
 		return nil, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
@@ -56,7 +58,7 @@ func (t *taskEnv) chain() (func() (actors.Chain, error), error) {
 	if c.Len() == 0 {
 		return nil, nil
 	}
-	return func() (actors.Chain, error) { return c.New(records.Strict) }, nil
+	return func() (actors.Chain, error) { return c.New(failures) }, nil
 }
 
 // converter makes one of the task's converters. When the connector names the class, only its

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/javaregex"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/daemon/tolerance"
 	"github.com/anabranch/anabranch/deliver"
 )
 
@@ -26,15 +27,23 @@ func sinkParts(makeSink sinkFunc) func(t taskEnv) (actors.Parts, error) {
 			return actors.Parts{}, err
 		}
 		registerer := t.registerer()
-		source, err := t.consumer(v, capture.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer, Version: t.plugin.version})
+		failures, err := t.tolerance(v, registerer)
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		chain, err := t.chain()
+		source, err := t.consumer(v, failures, capture.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer, Version: t.plugin.version})
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		sink, err := makeSink(v, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+		chain, err := t.chain(failures)
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		env := deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer}
+		if failures.TakesErrant() {
+			env.Failures = failures
+		}
+		sink, err := makeSink(v, env)
 		if err != nil {
 			return actors.Parts{}, err
 		}
@@ -42,13 +51,13 @@ func sinkParts(makeSink sinkFunc) func(t taskEnv) (actors.Parts, error) {
 			connector, task, note := t.connector, t.task, t.useTopic
 			sink = watchTopics(sink, true, func(topic string) { note(connector, task, topic) })
 		}
-		return actors.Parts{Source: source, Sink: sink, NewChain: chain, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}, nil
+		return actors.Parts{Source: source, Sink: sink, NewChain: chain, Tolerance: failures, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}, nil
 	}
 }
 
 // consumer makes the Kafka source of a sink connector, from the worker's consumer.* and the
 // connector's consumer.override.* (CW-112, CW-115).
-func (t *taskEnv) consumer(v *configs.Values, env capture.Env) (capture.Source, error) {
+func (t *taskEnv) consumer(v *configs.Values, failures *tolerance.Operator, env capture.Env) (capture.Source, error) {
 	props := t.clientProps("consumer", consumerOverride)
 	s := kafkaprops.Consumer(props)
 	if len(s.Problems) > 0 {
@@ -56,6 +65,7 @@ func (t *taskEnv) consumer(v *configs.Values, env capture.Env) (capture.Source, 
 	}
 	cfg := capturekafka.FromSettings(s, t.connector)
 	cfg.Stats = t.clients.New(javametrics.ConsumerClient, props[kafkaprops.ClientID])
+	cfg.Failures, cfg.KeepConsumed, cfg.BeforeCommit = failures, failures.KeepsRecords(), failures.BeforeCommit
 	cfg.Topics = v.List(configs.TopicsKey)
 	if pattern := v.Str(configs.TopicsRegexKey); pattern != "" {
 		re, err := javaregex.Compile(pattern, false)

@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/deliver"
 	deliverkafka "github.com/anabranch/anabranch/deliver/kafka"
+	"github.com/anabranch/anabranch/records"
 )
 
 // Restarts after retriable failures, for connectors that have no keys of their own for it.
@@ -39,11 +40,15 @@ func sourceParts(makeSource sourceFunc) func(t taskEnv) (actors.Parts, error) {
 			return actors.Parts{}, err
 		}
 		registerer := t.registerer()
-		sink, err := t.producer(registerer)
+		failures, err := t.tolerance(v, registerer)
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		chain, err := t.chain()
+		sink, err := t.producer(failures, registerer)
+		if err != nil {
+			return actors.Parts{}, err
+		}
+		chain, err := t.chain(failures)
 		if err != nil {
 			return actors.Parts{}, err
 		}
@@ -51,7 +56,7 @@ func sourceParts(makeSource sourceFunc) func(t taskEnv) (actors.Parts, error) {
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		p := actors.Parts{Source: source, Sink: sink, NewChain: chain, Offsets: t.offsets, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}
+		p := actors.Parts{Source: source, Sink: sink, NewChain: chain, Tolerance: failures, Offsets: t.offsets, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}
 		t.retries(v, &p)
 		return p, nil
 	}
@@ -75,7 +80,7 @@ func (t *taskEnv) registerer() prometheus.Registerer {
 
 // producer makes the Kafka sink of a source connector. The settings come from the worker's
 // producer.* and the connector's producer.override.* (CW-112, CW-113).
-func (t *taskEnv) producer(registerer prometheus.Registerer) (deliver.Sink, error) {
+func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Registerer) (deliver.Sink, error) {
 	props := t.clientProps("producer", producerOverride)
 	s := kafkaprops.Producer(props)
 	if len(s.Problems) > 0 {
@@ -83,6 +88,7 @@ func (t *taskEnv) producer(registerer prometheus.Registerer) (deliver.Sink, erro
 	}
 	cfg := deliverkafka.FromSettings(s)
 	cfg.Stats = t.clients.New(javametrics.ProducerClient, props[kafkaprops.ClientID])
+	cfg.Failures = failures
 	var err error
 	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
 		return nil, fmt.Errorf("key converter: %w", err)

@@ -37,15 +37,7 @@ var _ kafka = (*kafkaCluster)(nil)
 // internalOpts are the options of the worker's own clients: the unprefixed keys of the worker
 // file (CW-110, CW-111), under Connect's client id (CW-117).
 func internalOpts(w *configs.Worker, purpose string) ([]kgo.Opt, error) {
-	own := map[string]string{}
-	// What producers and consumers both know is what every client knows.
-	producer, consumer := kafkaprops.ProducerDef(), kafkaprops.ConsumerDef()
-	for k, v := range w.Raw {
-		if producer.Knows(k) && consumer.Knows(k) {
-			own[k] = v
-		}
-	}
-	own[kafkaprops.BootstrapServers] = strings.Join(w.Bootstrap, ",")
+	own := commonClientProps(w)
 	id := w.GroupID
 	if given := w.Raw[kafkaprops.ClientID]; given != "" {
 		id = given
@@ -59,6 +51,20 @@ func internalOpts(w *configs.Worker, purpose string) ([]kgo.Opt, error) {
 		return nil, s.Problems
 	}
 	return s.Opts, nil
+}
+
+// commonClientProps are the settings in the worker file that every Kafka client knows.
+func commonClientProps(w *configs.Worker) map[string]string {
+	own := map[string]string{}
+	// What producers and consumers both know is what every client knows.
+	producer, consumer := kafkaprops.ProducerDef(), kafkaprops.ConsumerDef()
+	for k, v := range w.Raw {
+		if producer.Knows(k) && consumer.Knows(k) {
+			own[k] = v
+		}
+	}
+	own[kafkaprops.BootstrapServers] = strings.Join(w.Bootstrap, ",")
+	return own
 }
 
 func newCluster(w *configs.Worker, log *slog.Logger) (*kafkaCluster, error) {

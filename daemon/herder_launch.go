@@ -9,6 +9,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/store"
+	"github.com/anabranch/anabranch/daemon/tolerance"
 )
 
 const taskClassKey = "task.class"
@@ -123,6 +124,7 @@ func equalTasks(a, b []map[string]string) bool {
 // builder is what makes the parts of one task each time it starts. Variables are resolved
 // then, so that a restart takes up a changed secret.
 func (h *herder) builder(c store.Connector, id int, task map[string]string) func() (actors.Parts, error) {
+	counters := &tolerance.Counters{}
 	return func() (actors.Parts, error) {
 		config, err := h.worker.Providers.Resolve(c.Config)
 		if err != nil {
@@ -138,7 +140,7 @@ func (h *herder) builder(c store.Connector, id int, task map[string]string) func
 		}
 		return pl.build(taskEnv{
 			buildEnv: h.env, connector: c.Name, task: id, plugin: pl, config: config, taskConfig: taskConfig,
-			common: h.commonDef(pl), log: h.log.With(keyConnector, c.Name, keyTask, id),
+			common: h.commonDef(pl), log: h.log.With(keyConnector, c.Name, keyTask, id), counters: counters,
 		})
 	}
 }

@@ -39,4 +39,19 @@ type Env struct {
 	TaskID    int
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // wrapped: carries connector and task labels
+	// Failures decides about records that the target does not take; nil means that such a
+	// record ends the task. See Errant.
+	Failures records.Failures
+}
+
+// errantClass is what Connect names for records that a sink reports (CW-296).
+const errantClass = "org.apache.kafka.connect.sink.SinkTask"
+
+// Errant reports the i-th record of a batch that the target does not take, as Connect's errant
+// record reporter does (CW-297): nil means that it counts as dropped on purpose.
+func (e *Env) Errant(ctx context.Context, b *records.Batch, i int, err error) error {
+	if e.Failures == nil {
+		return err
+	}
+	return e.Failures.Handle(ctx, &records.Failure{Stage: records.StageTaskPut, Class: errantClass, Err: err, Consumed: b.ConsumedOf(&b.Records[i])})
 }

@@ -72,6 +72,9 @@ func New(cfg Config, p Parts) *Operator {
 // record reporter when there is a reporter at all. We also skip what is tolerated.
 func (o *Operator) TakesErrant() bool { return o.cfg.All || o.queue != nil || o.cfg.Log }
 
+// KeepsRecords reports whether batches must keep the bytes of their records.
+func (o *Operator) KeepsRecords() bool { return o.queue != nil || o.cfg.Log && o.cfg.LogRecords }
+
 // Open implements actors.Tolerance.
 func (o *Operator) Open(ctx context.Context, fail func(error)) error {
 	o.fail = fail

@@ -51,7 +51,7 @@ func (s *sink) Open(context.Context) error {
 }
 
 // WriteBatch appends the batch's lines and returns when they are on disk.
-func (s *sink) WriteBatch(_ context.Context, b *records.Batch) error {
+func (s *sink) WriteBatch(ctx context.Context, b *records.Batch) error {
 	s.buf = s.buf[:0]
 	for i := range b.Records {
 		r := &b.Records[i]
@@ -61,7 +61,11 @@ func (s *sink) WriteBatch(_ context.Context, b *records.Batch) error {
 		}
 		out, isNull, err := c.Append(s.buf, "", b, b.Schemas[r.ValueSchema], r.Value)
 		if err != nil {
-			return deliver.Errorf("format line", fmt.Sprintf("%s offset %d", b.Origin.Table, r.Offset), "", "%w", err)
+			err = deliver.Errorf("format line", fmt.Sprintf("%s offset %d", b.Origin.Table, r.Offset), "", "%w", err)
+			if err = s.env.Errant(ctx, b, i, err); err != nil {
+				return err
+			}
+			continue
 		}
 		if s.buf = out; isNull {
 			s.buf = append(s.buf, "null"...)

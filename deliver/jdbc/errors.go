@@ -34,6 +34,10 @@ type recordError struct {
 	column    string
 	hint      string
 	cause     error
+
+	// The record itself, while the writer has it.
+	batch *records.Batch
+	rec   int
 }
 
 func (e *recordError) Error() string {
@@ -63,7 +67,7 @@ func (e *recordError) deliver() *deliver.Error {
 
 func recordErr(b *records.Batch, rec int, hint, format string, args ...any) *recordError {
 	return &recordError{topic: b.Origin.Topic, partition: b.Origin.Partition, offset: b.Records[rec].Offset,
-		hint: hint, cause: fmt.Errorf(format, args...)}
+		hint: hint, cause: fmt.Errorf(format, args...), batch: b, rec: rec}
 }
 
 // valueErr is what an encoder's error becomes: it names the record while its batch is here.

@@ -172,7 +172,7 @@ func (w *writer) halve(ctx context.Context, tx transaction, g *group, lo, hi int
 // blame reports the one row that the database does not take.
 func (w *writer) blame(ctx context.Context, tx transaction, r *row, g *group, err error) error {
 	if re := (*recordError)(nil); errors.As(err, &re) {
-		return w.reject(re)
+		return w.reject(ctx, re)
 	}
 	l := g.put
 	if r.remove {
@@ -184,5 +184,5 @@ func (w *writer) blame(ctx context.Context, tx transaction, r *row, g *group, er
 	}
 	e := recordErr(r.b, int(r.rec), hint, "%w", &sanitized{text, err})
 	e.table, e.column = l.table.id.String(), col
-	return w.reject(e)
+	return w.reject(ctx, e)
 }

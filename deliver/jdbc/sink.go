@@ -21,6 +21,7 @@ type sink struct {
 	dialect dialect
 	log     *slog.Logger
 	metrics *metrics
+	env     deliver.Env
 	reg     prometheus.Registerer // nil: not registered
 	writer  *writer               // nil while there is no connection
 	subject string
@@ -49,7 +50,7 @@ func New(values *configs.Values, class string, env deliver.Env) (deliver.Sink, e
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &sink{config: c, dialect: d, log: log, metrics: newMetrics(env.Metrics), reg: env.Metrics, subject: c.url.String()}
+	s := &sink{config: c, dialect: d, log: log, metrics: newMetrics(env.Metrics), env: env, reg: env.Metrics, subject: c.url.String()}
 	return deliver.NewBlocking(s, deliver.BlockingOptions{Workers: 1, CoalesceRows: max(coalesceRows, c.batchRows)}), nil
 }
 
@@ -72,6 +73,11 @@ func (s *sink) connect(ctx context.Context) error {
 		return err
 	}
 	s.writer = newWriter(s.config, s.dialect, sess, s.log, s.metrics)
+	if s.env.Failures != nil {
+		s.writer.bad = func(ctx context.Context, e *recordError) error {
+			return s.env.Errant(ctx, e.batch, e.rec, e.deliver())
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package jdbc
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -353,7 +354,7 @@ func TestWriter_BadRecordsCanBeTaken(t *testing.T) {
 		defer sess.close()
 		w := newWriter(c, d, sess, slog.New(slog.DiscardHandler), newMetrics(nil))
 		var bad []string
-		w.bad = func(e *recordError) error {
+		w.bad = func(_ context.Context, e *recordError) error {
 			bad = append(bad, fmt.Sprint(e.offset))
 			return nil
 		}

@@ -27,8 +27,7 @@ type writer struct {
 	warned  map[string]bool
 
 	// bad is asked about a record that cannot be written; nil stops the task with the error.
-	// A dead letter queue goes here.
-	bad func(*recordError) error
+	bad func(context.Context, *recordError) error
 }
 
 type planKey struct {
@@ -106,7 +105,7 @@ func (w *writer) route(ctx context.Context, b *records.Batch, i int) error {
 		return w.routeNull(ctx, p, b, i, r)
 	}
 	if p.value == nil || p.value.Type != records.Struct || rec.Value.Kind != records.KindStruct {
-		return w.reject(recordErr(b, i, "use a converter that carries schemas, such as JsonConverter with schemas.enable=true",
+		return w.reject(ctx, recordErr(b, i, "use a converter that carries schemas, such as JsonConverter with schemas.enable=true",
 			"the sink needs a Struct value with a schema, but %s", describeValue(p.value, rec.Value)))
 	}
 	payload := p.value
@@ -133,17 +132,17 @@ func (w *writer) route(ctx context.Context, b *records.Batch, i int) error {
 			return nil
 		case 'c', 'u', 'r':
 		default:
-			return w.reject(recordErr(b, i, "", "the event's operation is unknown"))
+			return w.reject(ctx, recordErr(b, i, "", "the event's operation is unknown"))
 		}
 		if r.remove && (at < 0 || members[at].IsNull()) {
 			payload = nil
 			if c.pk == pkValue {
-				return w.reject(recordErr(b, i, "set the source table's replica identity so that events carry the old row, or use record_key",
+				return w.reject(ctx, recordErr(b, i, "set the source table's replica identity so that events carry the old row, or use record_key",
 					"the delete event has no before block to take the key from"))
 			}
 		} else {
 			if members[at].Kind != records.KindStruct {
-				return w.reject(recordErr(b, i, "", "the event has no %s block", p.value.Fields[at].Name))
+				return w.reject(ctx, recordErr(b, i, "", "the event has no %s block", p.value.Fields[at].Name))
 			}
 			r.val, payload = members[at].Off, p.value.Fields[at].Schema
 		}
@@ -160,7 +159,7 @@ func (w *writer) routeNull(ctx context.Context, p *plan, b *records.Batch, i int
 		return nil
 	}
 	if !c.deletes {
-		return w.reject(recordErr(b, i, "set delete.enabled=true with pk.mode=record_key, or drop null values with a transform",
+		return w.reject(ctx, recordErr(b, i, "set delete.enabled=true with pk.mode=record_key, or drop null values with a transform",
 			"delete.enabled=false and %s=%s need a Struct value, but the value is null", c.pkKey, c.pk))
 	}
 	r.remove = true
@@ -187,7 +186,7 @@ func (w *writer) add(ctx context.Context, p *plan, b *records.Batch, i int, r ro
 	c := w.config
 	rec := &b.Records[i]
 	if c.pk == pkKey && (rec.Key.IsNull() || p.key != nil && p.key.Type == records.Struct && rec.Key.Kind != records.KindStruct) {
-		return w.reject(recordErr(b, i, "set "+c.pkKey+" to record_value or none, or give the records a key",
+		return w.reject(ctx, recordErr(b, i, "set "+c.pkKey+" to record_value or none, or give the records a key",
 			"%s=record_key needs a key, but the key is null", c.pkKey))
 	}
 	t, err := w.target(ctx, p, b, i)
@@ -212,7 +211,7 @@ func (w *writer) add(ctx context.Context, p *plan, b *records.Batch, i int, r ro
 		return nil
 	}
 	if re := (*recordError)(nil); errors.As(err, &re) {
-		return w.reject(re)
+		return w.reject(ctx, re)
 	}
 	if err != nil {
 		return err
@@ -310,7 +309,7 @@ func (w *writer) target(ctx context.Context, p *plan, b *records.Batch, i int) (
 		source := b.Elems(b.Records[i].Value)[p.source]
 		w.scratch, err = sourceName(w.scratch[:0], name, b, p.value.Fields[p.source].Schema, source)
 		if err != nil {
-			return nil, w.reject(recordErr(b, i, "", "%w", err))
+			return nil, w.reject(ctx, recordErr(b, i, "", "%w", err))
 		}
 		if t, ok := p.bySource[string(w.scratch)]; ok {
 			return t, nil
@@ -338,9 +337,9 @@ func (w *writer) target(ctx context.Context, p *plan, b *records.Batch, i int) (
 }
 
 // reject ends the write, unless someone takes the record.
-func (w *writer) reject(e *recordError) error {
+func (w *writer) reject(ctx context.Context, e *recordError) error {
 	if w.bad != nil {
-		return w.bad(e)
+		return w.bad(ctx, e)
 	}
 	return e
 }
