@@ -14,6 +14,7 @@
 // has no faithful form in its column stops the task, naming topic, partition, offset and
 // column but never the value (7).
 //
-// It does not keep offsets in the target (SJ-216), widen types (SJ-217) or write to a dead
-// letter queue: the seam for that is writer.bad.
+// A record that cannot be written is found by itself (SJ-213); Env.Failures decides about it.
+//
+// It does not keep offsets in the target (SJ-216) or widen types (SJ-217).
 package jdbc

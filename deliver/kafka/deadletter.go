@@ -199,10 +199,15 @@ func (d *DeadLetters) Wait(ctx context.Context) error {
 	return d.failure
 }
 
-// Close gives up what is still on its way; the task has not committed beyond it.
+// Close waits a little for what is on its way: a record that fails its task is reported too
+// (CW-292). The rest is given up; nothing was committed beyond it.
 func (d *DeadLetters) Close() error {
-	if d.cl != nil {
-		d.cl.Close()
+	if d.cl == nil {
+		return nil
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := d.Wait(ctx)
+	d.cl.Close()
+	return err
 }

@@ -77,7 +77,8 @@ func (c *jsonConverter) envelope(d *decoder) (*records.Schema, records.Value, er
 	}
 	var r *reader
 	var v records.Value
-	payloadAt, hasValue, extra := -1, false, false
+	payloadAt, hasSchema, hasValue, extra := -1, false, false, false
+	var bad error // of schema or payload: the whole must be JSON, and an envelope, first
 	for first := true; ; first = false {
 		more, err := s.more(first, '}')
 		if err != nil {
@@ -92,19 +93,26 @@ func (c *jsonConverter) envelope(d *decoder) (*records.Schema, records.Value, er
 		}
 		switch string(key) {
 		case "schema":
+			hasSchema = true
+			start := s.pos
 			if r, err = c.schemaAt(s); err != nil {
-				return nil, records.Null, err
+				bad, r = err, nil
+				s.pos, s.depth = start, 1
+				if err := s.skip(); err != nil {
+					return nil, records.Null, err
+				}
 			}
 			hasValue = false // the payload, if it came first, is read below
 		case "payload":
 			s.next()
 			payloadAt = s.pos
-			if r != nil && !hasValue {
-				if v, err = d.value(&r.root); err != nil {
-					return nil, records.Null, within("payload", err)
+			if r != nil && !hasValue && bad == nil {
+				if v, err = d.value(&r.root); err == nil {
+					hasValue = true
+					continue
 				}
-				hasValue = true
-				continue
+				bad = within("payload", err)
+				s.pos, s.depth = payloadAt, 1
 			}
 			hasValue = false
 			if err := s.skip(); err != nil {
@@ -117,8 +125,11 @@ func (c *jsonConverter) envelope(d *decoder) (*records.Schema, records.Value, er
 			}
 		}
 	}
-	if r == nil || payloadAt < 0 || extra {
+	switch {
+	case !hasSchema || payloadAt < 0 || extra:
 		return nil, records.Null, dataError(envelopeText)
+	case bad != nil:
+		return nil, records.Null, bad
 	}
 	if !hasValue {
 		s.pos, s.depth = payloadAt, 1
