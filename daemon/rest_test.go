@@ -382,7 +382,7 @@ func TestREST_BadInputCreatesNothing(t *testing.T) {
 		{"unknown converter", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","key.converter":"com.acme.Xml"}`, 400, `Invalid value com.acme.Xml for configuration key.converter: Class com.acme.Xml could not be found.`},
 		{"bad converter setting", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","key.converter":"org.apache.kafka.connect.json.JsonConverter","key.converter.schemas.enable":"maybe"}`, 400, `key.converter.schemas.enable`},
 		{"unknown transform", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","transforms":"a","transforms.a.type":"Nope"}`, 400, `transforms.a.type`},
-		{"not honoured yet", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","errors.tolerance":"all"}`, 400, `Invalid value all for configuration errors.tolerance: `},
+		{"unknown tolerance", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","errors.tolerance":"some"}`, 400, `Invalid value some for configuration errors.tolerance: `},
 		{"exactly once", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","exactly.once.support":"required"}`, 400, `configuration exactly.once.support`},
 		{"topic creation", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","topic.creation.default.partitions":"1"}`, 400, `topic.creation.default.replication.factor`},
 		{"null value", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","file":null}`, 400, `Null value can not be supplied as the configuration value.`},
