@@ -5,6 +5,7 @@ import (
 
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/records/converters/avro"
 )
 
 // Converter is one of Kafka Connect's converters. It is not safe for concurrent use: one
@@ -35,12 +36,13 @@ const (
 	FloatClass        = "org.apache.kafka.connect.converters.FloatConverter"
 	DoubleClass       = "org.apache.kafka.connect.converters.DoubleConverter"
 	BooleanClass      = "org.apache.kafka.connect.converters.BooleanConverter"
+	AvroClass         = avro.Class
 )
 
 // Classes returns the class names of all converters, for the plugin list.
 func Classes() []string {
 	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
-		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, JSONSchemaClass}
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, JSONSchemaClass}
 }
 
 // Resolve returns the full class name of a converter given by class name or alias
@@ -101,6 +103,8 @@ func Definition(class string) *configs.Def {
 		return configs.NewDef()
 	case JSONSchemaClass:
 		return jsonSchemaDef().With(typeKey)
+	case AvroClass:
+		return configs.NewDef(typeKey).Merge(avro.Def())
 	case "":
 		return nil
 	default:
@@ -136,6 +140,12 @@ func New(class string, cfg map[string]string, isKey bool) (func() Converter, err
 		return func() Converter { return newJSONSchemaConverter(shared) }, nil
 	case ByteArrayClass:
 		return func() Converter { return byteArrayConverter{} }, nil
+	case AvroClass:
+		make, problems := avro.New(v, isKey)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return func() Converter { return make() }, nil
 	default:
 		p := primitives[Resolve(class)]
 		return func() Converter { return p }, nil

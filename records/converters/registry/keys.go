@@ -115,7 +115,8 @@ func Def() *configs.Def {
 	return configs.NewDef(keys...).WithPatterns(
 		configs.Pattern{Match: configs.Prefix(headerPrefix), Doc: "Headers for every request to the registry."},
 		configs.Pattern{Match: configs.Prefix("bearer.auth."), Refuse: func(_, v string) string { return refusedBearer(v) }, Doc: "OAuth logins."},
-		configs.Pattern{Match: configs.Prefix("rule.executors."), Refuse: func(string, string) string { return noRules }, Doc: "Executors of rules."})
+		configs.Pattern{Match: configs.Prefix("rule.executors."), Refuse: func(string, string) string { return noRules }, Doc: "Executors of rules."}).
+		WithCheck(func(v *configs.Values) []configs.Problem { _, problems := Read(v, false); return problems })
 }
 
 func key(name string, t configs.Type, def string, imp configs.Importance, doc string, more ...func(*configs.Key)) configs.Key {
