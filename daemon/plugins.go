@@ -178,5 +178,8 @@ func versionOf(class string) string {
 	if strings.HasPrefix(class, "io.debezium.") {
 		return debeziumVersion
 	}
+	if strings.HasPrefix(class, "io.confluent.") || strings.HasPrefix(class, "io.apicurio.") {
+		return "undefined" // these classes do not tell their version
+	}
 	return kafkaVersion
 }
