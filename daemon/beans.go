@@ -26,21 +26,27 @@ func (h *herder) beans() []javametrics.MBean {
 	var out []javametrics.MBean
 	connectors, tasks := 0, 0
 	for _, c := range h.instances() {
-		connectors++
+		if c.Here {
+			connectors++
+		}
 		tasks += len(c.Tasks)
 		out = append(out, h.connectorBeans(&c)...)
 		out = append(out, h.system.Beans(c.Connector)...)
 	}
 	out = append(out, h.workerBeans(connectors, tasks)...)
+	out = append(out, h.groupBeans(connectors, tasks)...)
 	return append(out, h.env.clients.Beans()...)
 }
 
 func (h *herder) connectorBeans(c *metrics.Instance) []javametrics.MBean {
 	name := javametrics.Prop{Key: "connector", Value: c.Connector}
-	out := []javametrics.MBean{connectBean("connector-metrics", []javametrics.Attr{
-		javametrics.Text("connector-class", c.Class), javametrics.Text("connector-type", c.Type),
-		javametrics.Text("connector-version", c.Version), javametrics.Text("status", strings.ToLower(string(c.State))),
-	}, name)}
+	var out []javametrics.MBean
+	if c.Here {
+		out = append(out, connectBean("connector-metrics", []javametrics.Attr{
+			javametrics.Text("connector-class", c.Class), javametrics.Text("connector-type", c.Type),
+			javametrics.Text("connector-version", c.Version), javametrics.Text("status", strings.ToLower(string(c.State))),
+		}, name))
+	}
 	counts := map[actors.State]int{}
 	stats := h.system.Stats(c.Connector)
 	for id, state := range c.Tasks {
@@ -118,6 +124,26 @@ func (h *herder) workerBeans(connectors, tasks int) []javametrics.MBean {
 		connectBean("connect-worker-metrics", attrs),
 		connectBean("app-info", []javametrics.Attr{
 			javametrics.Text("version", kafkaVersion), javametrics.Text("commit-id", commit), javametrics.Num("start-time-ms", float64(h.begun.UnixMilli())),
+		}, javametrics.Prop{Key: "client-id", Value: h.clientID()}),
+	}
+}
+
+// groupBeans are those of the group of workers; a worker alone has none.
+func (h *herder) groupBeans(connectors, tasks int) []javametrics.MBean {
+	g, ok := h.group.(*members)
+	if !ok {
+		return nil
+	}
+	m := g.member.Metrics()
+	return []javametrics.MBean{
+		connectBean("connect-worker-rebalance-metrics", []javametrics.Attr{
+			javametrics.Text("connect-protocol", m.Protocol), javametrics.Text("leader-name", m.LeaderName),
+			javametrics.Num("epoch", float64(m.Epoch)), javametrics.Num("completed-rebalances-total", float64(m.Completed)), javametrics.Flag("rebalancing", m.Rebalancing),
+			javametrics.Num("rebalance-max-time-ms", m.MaxMillis), javametrics.Num("rebalance-avg-time-ms", m.AvgMillis),
+			javametrics.Num("time-since-last-rebalance-ms", m.SinceLastMillis),
+		}),
+		connectBean("connect-coordinator-metrics", []javametrics.Attr{
+			javametrics.Num("assigned-connectors", float64(connectors)), javametrics.Num("assigned-tasks", float64(tasks)),
 		}, javametrics.Prop{Key: "client-id", Value: h.clientID()}),
 	}
 }

@@ -267,7 +267,15 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	})
 	h.statuses.VersionOf = h.version
 	h.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	var tracked actors.OffsetStore = h.offsets
+	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
+	names, err := metrics.LoadRules(w.MetricNames, w.MetricExporter)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
+	}
+	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
+	if w.TopicTracking {
+		h.env.useTopic = h.statuses.UseTopic
+	}
 	if w.Mode == configs.Distributed {
 		signing, err := cluster.ReadSigning(w.Raw)
 		if err != nil {
@@ -278,16 +286,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 			return nil, nil, err
 		}
 		h.configs.Fresh, h.statuses.Fresh = h.group.fresh, h.group.fresh
-		tracked = freshOffsets{h.offsets, h.group.fresh}
-	}
-	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
-	names, err := metrics.LoadRules(w.MetricNames, w.MetricExporter)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
-	}
-	h.env = buildEnv{worker: w, metrics: registry, offsets: tracked, explain: explain, clients: javametrics.NewClients(samples)}
-	if w.TopicTracking {
-		h.env.useTopic = h.statuses.UseTopic
+		h.env.offsets = freshOffsets{h.offsets, h.group.fresh}
 	}
 	h.system = actors.New(actors.Options{
 		Log: log, Metrics: registry, Status: h.statuses,

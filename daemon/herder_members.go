@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/cluster"
 	"github.com/anabranch/anabranch/daemon/store"
 )
@@ -53,6 +54,9 @@ func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
 	}
 	// A request to a broker that is gone must not take longer than the heartbeats allow.
 	opts = append(opts, kgo.MetadataMinAge(100*time.Millisecond))
+	if stats := h.env.clients.New(javametrics.WorkerClient, h.clientID()); stats != nil {
+		opts = append(opts, kgo.WithHooks(stats))
+	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, err

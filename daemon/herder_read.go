@@ -176,7 +176,7 @@ func progressOf(t actors.TaskProgress) rest.TaskProgress {
 	return p
 }
 
-// instances lists what runs, for the metrics.
+// instances lists what this worker runs, for the metrics.
 func (h *herder) instances() []metrics.Instance {
 	select {
 	case <-h.ready:
@@ -190,12 +190,17 @@ func (h *herder) instances() []metrics.Instance {
 		if !ok || !known {
 			continue
 		}
-		i := metrics.Instance{Connector: name, Type: h.kind(c), Class: c.Config[configs.ClassKey], Version: st.Version, State: st.State, Tasks: map[int]actors.State{}}
+		i := metrics.Instance{Connector: name, Type: h.kind(c), Class: c.Config[configs.ClassKey], Version: st.Version, State: st.State,
+			Here: st.WorkerID == h.statuses.WorkerID(), Tasks: map[int]actors.State{}}
 		ids, tasks := h.statuses.Tasks(name)
 		for j, id := range ids {
-			i.Tasks[id] = tasks[j].State
+			if tasks[j].WorkerID == h.statuses.WorkerID() {
+				i.Tasks[id] = tasks[j].State
+			}
 		}
-		out = append(out, i)
+		if i.Here || len(i.Tasks) > 0 {
+			out = append(out, i)
+		}
 	}
 	return out
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/anabranch/anabranch/actors"
 )
 
-// Instance is one connector or task at the time of a scrape.
+// Instance is what this worker runs of one connector at the time of a scrape.
 type Instance struct {
 	Connector, Type, Class, Version string
 	State                           actors.State
+	Here                            bool // the connector itself runs here, not only tasks of it
 	Tasks                           map[int]actors.State
 }
 
@@ -49,6 +50,9 @@ func (w *worker) Describe(ch chan<- *prometheus.Desc) { ch <- w.info }
 // Collect implements prometheus.Collector.
 func (w *worker) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range w.list() {
+		if !c.Here {
+			continue
+		}
 		ch <- prometheus.MustNewConstMetric(w.info, prometheus.GaugeValue, 1, c.Connector, c.Type, c.Class, c.Version, strings.ToLower(string(c.State)))
 	}
 }

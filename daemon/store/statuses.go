@@ -39,6 +39,9 @@ type Status struct {
 	old bool
 }
 
+// WorkerID is the id that this worker's statuses carry (CW-33).
+func (s *Statuses) WorkerID() string { return s.workerID }
+
 // Statuses is the store of statuses. Readers always see the newest one, because the cache
 // changes before the record is written (CW-465); a goroutine of ours writes behind, and of
 // several changes of one key only the newest. What other workers write changes the cache too.
