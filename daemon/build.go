@@ -80,12 +80,10 @@ func (t *taskEnv) converter(key string) (func() converters.Converter, error) {
 	return converters.New(class, settings, key == configs.KeyConverterKey)
 }
 
-// otherDefinition is the definition of a converter or transform, nil if there is none.
+// otherDefinition is the definition of a converter, transform or predicate, nil if there is none.
 func otherDefinition(name string) *configs.Def {
-	for _, c := range transforms.Classes() {
-		if sameName(c.Name, name, "Transformation") {
-			return c.Def
-		}
+	if def := transforms.Definition(name); def != nil {
+		return def
 	}
 	if class := converters.Resolve(name); class != "" {
 		return converters.Definition(class)

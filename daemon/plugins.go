@@ -154,6 +154,14 @@ func (p *plugins) rows() []rest.Plugin {
 	for _, n := range names {
 		out = append(out, rest.Plugin{Class: n, Type: "transformation", Version: versionOf(n)})
 	}
+	names = nil
+	for _, c := range transforms.PredicateClasses() {
+		names = append(names, c.Name)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		out = append(out, rest.Plugin{Class: n, Type: "predicate", Version: versionOf(n)})
+	}
 	for _, kind := range []string{"converter", "header_converter"} {
 		for _, c := range converterClasses(kind == "header_converter") {
 			out = append(out, rest.Plugin{Class: c, Type: kind, Version: versionOf(c)})

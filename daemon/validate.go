@@ -70,12 +70,11 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 		v.add(configs.NameKey, "Invalid value "+n+" for configuration name: such a connector could not be reached by its path")
 	}
 	for _, p := range chainProblems {
-		v.add(p.Key, fullName(p))
+		if p.Key != configs.TransformsKey && p.Key != configs.PredicatesKey { // their own checks speak for them
+			v.add(p.Key, p.Message)
+		}
 	}
 	v.warnings = append(v.warnings, chain.Warnings()...)
-	if list := configs.SplitList(config[configs.PredicatesKey]); len(list) > 0 {
-		v.add(configs.PredicatesKey, "Invalid value "+strings.Join(list, ",")+" for configuration predicates: predicates are not supported yet")
-	}
 	v.addTransforms(config)
 	v.groups = append(v.groups, groupsOf(pl.definition())...)
 	h.checkConverters(v, config)
@@ -88,14 +87,6 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 		v.problems = append(v.problems, pl.validate(ctx, values)...)
 	}
 	return v, nil
-}
-
-// fullName puts the whole key into a message that has only its last part, in quotes.
-func fullName(p configs.Problem) string {
-	if at := strings.LastIndexByte(p.Key, '.'); at >= 0 && !strings.Contains(p.Message, p.Key) {
-		return strings.Replace(p.Message, strconv.Quote(p.Key[at+1:]), strconv.Quote(p.Key), 1)
-	}
-	return p.Message
 }
 
 func (v *verdict) add(key, message string) {
@@ -128,38 +119,24 @@ func (h *herder) commonDef(pl *plugin) *configs.Def {
 	})
 }
 
-// addTransforms puts the keys of each transform into the definition, for the answer of validate.
+// addTransforms puts the keys of each transform and predicate into the definition, for the
+// answer of validate.
 func (v *verdict) addTransforms(config map[string]string) {
-	for _, alias := range configs.SplitList(config[configs.TransformsKey]) {
-		prefix, group := configs.TransformsKey+"."+alias+".", "Transforms: "+alias
-		if _, dup := v.def.Key(prefix + "type"); dup {
-			continue
+	shown := configs.Overlay(config)
+	for _, p := range transforms.Parts(config, versionOf) {
+		v.groups = append(v.groups, p.Group)
+		v.def = v.def.Merge(p.Def)
+		typeKey, versionKey := p.Prefix+"type", p.Prefix+"plugin.version"
+		if shown[typeKey] = p.Shown; p.Shown == "" {
+			delete(shown, typeKey)
 		}
-		typeKey := configs.Key{Name: prefix + "type", Type: configs.ClassType, Required: true, Importance: configs.High, Group: group, Width: "LONG",
-			Display: "Transformation type for " + alias, Doc: "Class for the '" + alias + "' transformation."}
-		def := configs.NewDef(typeKey, configs.Key{Name: prefix + "predicate", Type: configs.StringType, Group: group, Display: "predicate",
-			Doc: "Name of the predicate that decides whether a record goes through the transformation. Not supported yet."},
-			configs.Key{Name: prefix + "negate", Type: configs.BooleanType, Default: "false", HasDefault: true, Group: group, Display: "negate",
-				Doc: "Whether the predicate is negated."})
-		for _, c := range transforms.Classes() {
-			if sameName(c.Name, config[prefix+"type"], "Transformation") {
-				def = def.Merge(c.Def.Prefixed(prefix, group))
-			}
+		if p.WrongVersion != "" {
+			v.add(typeKey, p.WrongVersion)
+			v.add(versionKey, p.WrongVersion)
 		}
-		order := -1
-		def = def.Map(func(k configs.Key) configs.Key { order++; k.Order = order; return k })
-		v.groups = append(v.groups, group)
-		v.def = v.def.Merge(def)
 	}
 	// The values are parsed anew with the longer definition; its problems are the chain's.
-	v.values, _ = v.def.Parse(config)
-}
-
-// sameName compares a class with a name or alias of it (CW-58).
-func sameName(class, name, ending string) bool {
-	simple := class[strings.LastIndexByte(class, '.')+1:]
-	name = strings.TrimSpace(name)
-	return name == class || name == simple || name == strings.TrimSuffix(simple, ending)
+	v.values, _ = v.def.Parse(shown)
 }
 
 // checkConverters validates the converters that the connector names itself; those of the

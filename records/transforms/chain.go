@@ -15,6 +15,7 @@ const (
 	typeKey       = "type"
 	predicateKey  = "predicate"
 	negateKey     = "negate"
+	versionKey    = "plugin.version"
 )
 
 // Chain is a validated list of steps, from which a lane gets its own instances.
@@ -34,58 +35,116 @@ type step struct {
 // Len is the number of steps.
 func (c *Chain) Len() int { return len(c.steps) }
 
-// ParseChain reads "transforms" and "transforms.<alias>.*" of a connector configuration
-// (CW-132, CW-349). Problems name the key that caused them.
+// ParseChain reads "transforms", "predicates" and what stands below them in a connector's
+// configuration (CW-132, CW-133, CW-349). Problems name the key that caused them, in the words
+// of Connect's validation. What Java notices only when a task starts is refused here as well.
 func ParseChain(cfg map[string]string) (*Chain, configs.Problems) {
-	var ps configs.Problems
 	chain := &Chain{}
-	predicates, bad := parsePredicates(cfg)
-	ps = append(ps, bad...)
-	seen := map[string]bool{}
-	for _, alias := range configs.SplitList(cfg[transformsKey]) {
-		if seen[alias] {
-			ps = append(ps, configs.Problem{Key: "transforms", Message: fmt.Sprintf("Invalid value %s for configuration transforms: Duplicate alias provided.", cfg["transforms"])})
-			continue
-		}
-		seen[alias] = true
-		prefix := "transforms." + alias + "."
-		typ, given := cfg[prefix+"type"]
-		if !given {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf("Missing required configuration %q which has no default value.", prefix+"type")})
-			continue
-		}
-		class, known := classByName(strings.TrimSpace(typ))
-		if !known {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf(
-				"Invalid value %s for configuration %stype: Class %s could not be found. Transforms built in: %s", typ, prefix, typ, strings.Join(names(), ", "))})
-			continue
-		}
-		own := map[string]string{}
-		for k, v := range cfg {
-			if name, ok := strings.CutPrefix(k, prefix); ok && name != "type" {
-				own[name] = v
-			}
-		}
+	predicates, ps := parsePredicates(cfg)
+	aliases := configs.SplitList(cfg[transformsKey])
+	if len(unique(aliases)) < len(aliases) {
+		ps = append(ps, duplicateAlias(transformsKey, aliases))
+	}
+	for _, alias := range unique(aliases) {
+		prefix := transformsKey + "." + alias + "."
+		own := below(cfg, prefix)
+		class, problems := classOf(cfg, prefix, transformKind, Classes(), transformName)
+		found := class.Def != nil
 		// Reserved: a transform with own keys of these names loses them (CW-350).
-		predicate, negate, problem := guardOf(prefix, own, predicates)
-		if problem != nil {
-			ps = append(ps, *problem)
-			continue
+		predicate, negate, more := guardOf(prefix, own, predicates)
+		problems = append(problems, more...)
+		if found {
+			vals, more := parseOwn(prefix, class.Name, class.Def, own)
+			problems = append(problems, more...)
+			if len(problems) == 0 {
+				if _, err := class.New(vals); err != nil {
+					problems = append(problems, configs.Problem{Key: prefix + typeKey, Message: err.Error()})
+				}
+			}
+			chain.steps = append(chain.steps, step{alias, class, vals, predicate, negate})
 		}
-		vals, problems := class.Def.Parse(own)
-		for _, p := range problems {
-			ps = append(ps, configs.Problem{Key: prefix + p.Key, Message: strings.ReplaceAll(p.Message, "configuration "+p.Key, "configuration "+prefix+p.Key)})
-		}
-		if len(problems) > 0 {
-			continue
-		}
-		if _, err := class.New(vals); err != nil {
-			ps = append(ps, configs.Problem{Key: prefix + "type", Message: fmt.Sprintf("Invalid configuration of transform %s: %v", alias, err)})
-			continue
-		}
-		chain.steps = append(chain.steps, step{alias, class, vals, predicate, negate})
+		ps = append(ps, problems...)
 	}
 	return chain, ps
+}
+
+// below are the settings of one alias, without its class and the class's version.
+func below(cfg map[string]string, prefix string) map[string]string {
+	own := map[string]string{}
+	for k, v := range cfg {
+		if name, ok := strings.CutPrefix(k, prefix); ok && name != typeKey && name != versionKey {
+			own[name] = v
+		}
+	}
+	return own
+}
+
+func duplicateAlias(key string, aliases []string) configs.Problem {
+	return configs.Problem{Key: key, Message: fmt.Sprintf("Invalid value %s for configuration %s: Duplicate alias provided.", javaList(aliases), key)}
+}
+
+// classOf finds the class of an alias.
+func classOf[T any](cfg map[string]string, prefix, kind string, classes []T, nameOf func(*T) string) (class T, ps configs.Problems) {
+	key := prefix + typeKey
+	given, ok := cfg[key]
+	if !ok {
+		return class, configs.Problems{{Key: key, Message: missing(key)}}
+	}
+	class, message := lookUp(key, given, kind, classes, nameOf)
+	if message != "" {
+		ps = configs.Problems{{Key: key, Message: message}}
+	}
+	return class, ps
+}
+
+func missing(key string) string {
+	return fmt.Sprintf("Missing required configuration %q which has no default value.", key)
+}
+
+// parseOwn parses the settings of one alias. In Connect a validator knows its key by the short
+// name, everybody else by the long one.
+func parseOwn(prefix, class string, def *configs.Def, own map[string]string) (*configs.Values, configs.Problems) {
+	vals, found := def.Parse(own)
+	var ps configs.Problems
+	for _, p := range found {
+		key := prefix + p.Key
+		switch {
+		case p.Message == missing(p.Key):
+			ps = append(ps, configs.Problem{Key: key, Message: missing(key)})
+			if text := nullText(class, p.Key); text != "" {
+				ps = append(ps, configs.Problem{Key: key, Message: text})
+			}
+		case strings.HasSuffix(p.Message, ": Expected value to be either true or false"), strings.Contains(p.Message, ": Not a number of type "):
+			ps = append(ps, configs.Problem{Key: key, Message: strings.Replace(p.Message, "configuration "+p.Key, "configuration "+key, 1)})
+		default:
+			ps = append(ps, configs.Problem{Key: key, Message: p.Message})
+		}
+	}
+	return vals, ps
+}
+
+// nullText is what the validators of some keys say about a missing value, on top of that it is
+// missing.
+func nullText(class, key string) string {
+	base := strings.TrimPrefix(class, kafkaPrefix)
+	base, _, _ = strings.Cut(base, "$")
+	switch base + " " + key {
+	case "DropHeaders headers", "MaskField fields", "ValueToKey fields":
+		return "Configuration '" + key + "' values must not be null."
+	case "HeaderFrom fields", "HeaderFrom headers":
+		return "Invalid value null for configuration " + key + ": Empty list"
+	case "HeaderFrom operation":
+		return "Invalid value null for configuration " + key + ": String must be one of: move, copy"
+	case "TimestampConverter target.type":
+		return "Invalid value null for configuration " + key + ": String must be one of: string, unix, Date, Time, Timestamp"
+	case "Cast spec":
+		return "Must specify at least one field to cast."
+	case "InsertHeader header", "InsertHeader value.literal":
+		return "Invalid value null for configuration " + key + ": entry must be non null"
+	case "RegexRouter regex", "predicates.TopicNameMatches pattern":
+		return "Invalid value null for configuration " + key + ": Invalid regex: Cannot invoke \"String.isEmpty()\" because \"this.pattern\" is null"
+	}
+	return ""
 }
 
 // New makes the steps of one lane. failures is asked about records that a step refuses.

@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/records/javatext"
 )
 
-// predicate is one validated entry of "predicates" (CW-133).
+// predicate is one entry of "predicates" (CW-133).
 type predicate struct {
 	alias string
 	class PredicateClass
@@ -18,43 +19,26 @@ type predicate struct {
 func parsePredicates(cfg map[string]string) (map[string]*predicate, configs.Problems) {
 	var ps configs.Problems
 	out := map[string]*predicate{}
-	for _, alias := range configs.SplitList(cfg[predicatesKey]) {
-		if _, twice := out[alias]; twice {
-			ps = append(ps, configs.Problem{Key: predicatesKey, Message: fmt.Sprintf("Invalid value %s for configuration predicates: Duplicate alias provided.", cfg[predicatesKey])})
-			continue
-		}
-		out[alias] = nil
+	aliases := configs.SplitList(cfg[predicatesKey])
+	if len(unique(aliases)) < len(aliases) {
+		ps = append(ps, duplicateAlias(predicatesKey, aliases))
+	}
+	for _, alias := range unique(aliases) {
 		prefix := predicatesKey + "." + alias + "."
-		typ, given := cfg[prefix+typeKey]
-		if !given {
-			ps = append(ps, configs.Problem{Key: prefix + typeKey, Message: fmt.Sprintf("Missing required configuration %q which has no default value.", prefix+typeKey)})
-			continue
-		}
-		class, known := predicateByName(strings.TrimSpace(typ))
-		if !known {
-			ps = append(ps, configs.Problem{Key: prefix + typeKey, Message: fmt.Sprintf(
-				"Invalid value %s for configuration %stype: Class %s could not be found.", typ, prefix, typ)})
-			continue
-		}
-		own := map[string]string{}
-		for k, v := range cfg {
-			if name, ok := strings.CutPrefix(k, prefix); ok && name != typeKey {
-				own[name] = v
-			}
-		}
-		vals, problems := class.Def.Parse(own)
-		for _, p := range problems {
-			ps = append(ps, configs.Problem{Key: prefix + p.Key, Message: strings.ReplaceAll(p.Message, "configuration "+p.Key, "configuration "+prefix+p.Key)})
-		}
-		if len(problems) == 0 {
+		class, problems := classOf(cfg, prefix, predicateKind, PredicateClasses(), predicateName)
+		out[alias] = nil
+		if class.Def != nil {
+			vals, more := parseOwn(prefix, class.Name, class.Def, below(cfg, prefix))
+			problems = append(problems, more...)
 			out[alias] = &predicate{alias, class, vals}
 		}
+		ps = append(ps, problems...)
 	}
 	return out, ps
 }
 
 // guardOf takes predicate and negate out of a transform's own keys.
-func guardOf(prefix string, own map[string]string, known map[string]*predicate) (p *predicate, negate bool, problem *configs.Problem) {
+func guardOf(prefix string, own map[string]string, known map[string]*predicate) (p *predicate, negate bool, ps configs.Problems) {
 	name, given := own[predicateKey]
 	text, negated := own[negateKey]
 	delete(own, predicateKey)
@@ -62,33 +46,23 @@ func guardOf(prefix string, own map[string]string, known map[string]*predicate) 
 	switch {
 	case given:
 		var ok bool
-		if p, ok = known[strings.TrimSpace(name)]; !ok {
-			return nil, false, &configs.Problem{Key: prefix + predicateKey, Message: fmt.Sprintf(
-				"Invalid value %s for configuration %spredicate: No such predicate %q is defined in predicates.", name, prefix, name)}
+		if p, ok = known[javatext.Trim(name)]; !ok {
+			ps = append(ps, configs.Problem{Key: prefix + predicateKey, Message: fmt.Sprintf(
+				"Invalid value %s for configuration %spredicate: No such predicate %q is defined in predicates.", name, prefix, name)})
 		}
 	case negated:
-		return nil, false, &configs.Problem{Key: prefix + negateKey, Message: fmt.Sprintf(
-			"Invalid value %s for configuration %snegate: negate needs a predicate beside it.", text, prefix)}
+		ps = append(ps, configs.Problem{Key: prefix + typeKey, Message: fmt.Sprintf(
+			"Config '%[1]snegate' was provided but there is no config '%[1]spredicate' defining a predicate to be negated.", prefix)})
 	}
 	if negated {
-		switch strings.ToLower(strings.TrimSpace(text)) {
+		switch strings.ToLower(javatext.Trim(text)) {
 		case "true":
 			negate = true
 		case "false":
 		default:
-			return nil, false, &configs.Problem{Key: prefix + negateKey, Message: fmt.Sprintf(
-				"Invalid value %s for configuration %snegate: Expected value to be either true or false", text, prefix)}
+			ps = append(ps, configs.Problem{Key: prefix + negateKey, Message: fmt.Sprintf(
+				"Invalid value %s for configuration %snegate: Expected value to be either true or false", text, prefix)})
 		}
 	}
-	return p, negate, nil
-}
-
-func predicateByName(name string) (PredicateClass, bool) {
-	for _, c := range PredicateClasses() {
-		simple := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
-		if name == c.Name || name == simple || name == strings.TrimSuffix(simple, "Predicate") {
-			return c, true
-		}
-	}
-	return PredicateClass{}, false
+	return p, negate, ps
 }

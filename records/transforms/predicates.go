@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/anabranch/anabranch/configs"
@@ -37,7 +38,11 @@ func topicNameMatchesClass() PredicateClass {
 
 // checkRegex is Kafka's RegexValidator.
 func checkRegex(v any) error {
-	if _, err := javaregex.Compile(v.(string), false); err != nil {
+	pattern := v.(string)
+	if _, err := javaregex.Compile(pattern, false); err != nil {
+		if text := javaregex.JavaMessage(pattern); text != "" {
+			return errors.New("Invalid regex: " + text)
+		}
 		return fmt.Errorf("Invalid regex: %w", err)
 	}
 	return nil

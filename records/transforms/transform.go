@@ -2,8 +2,6 @@ package transforms
 
 import (
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/records"
@@ -51,27 +49,6 @@ func Classes() []Class {
 // PredicateClasses lists the predicates of this package.
 func PredicateClasses() []PredicateClass {
 	return []PredicateClass{hasHeaderKeyClass(), recordIsTombstoneClass(), topicNameMatchesClass()}
-}
-
-// classByName finds a class by its Java name or, as Connect allows, by its simple name with
-// or without "Transformation" (CW-58).
-func classByName(name string) (Class, bool) {
-	for _, c := range Classes() {
-		simple := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
-		if name == c.Name || name == simple || name == strings.TrimSuffix(simple, "Transformation") {
-			return c, true
-		}
-	}
-	return Class{}, false
-}
-
-func names() []string {
-	var out []string
-	for _, c := range Classes() {
-		out = append(out, c.Name)
-	}
-	sort.Strings(out)
-	return out
 }
 
 // basics copies what Kafka's SchemaUtil keeps when a schema is rebuilt: type, name, version,
