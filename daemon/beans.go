@@ -73,6 +73,13 @@ func taskBeans(c *metrics.Instance, state actors.State, s *actors.TaskStats, of 
 		javametrics.Num("offset-commit-success-percentage", good), javametrics.Num("offset-commit-failure-percentage", bad),
 		javametrics.Num("batch-size-max", s.Polled.Max), javametrics.Num("batch-size-avg", s.Polled.Avg),
 	}, of...)}
+	e := &s.Errors
+	out = append(out, connectBean("task-error-metrics", []javametrics.Attr{
+		javametrics.Num("total-record-failures", float64(e.RecordFailures)), javametrics.Num("total-record-errors", float64(e.RecordErrors)),
+		javametrics.Num("total-records-skipped", float64(e.RecordsSkipped)), javametrics.Num("total-retries", float64(e.Retries)),
+		javametrics.Num("total-errors-logged", float64(e.ErrorsLogged)), javametrics.Num("deadletterqueue-produce-requests", float64(e.DeadLetterRequests)),
+		javametrics.Num("deadletterqueue-produce-failures", float64(e.DeadLetterFailures)), javametrics.Num("last-error-timestamp", float64(e.LastErrorMillis)),
+	}, of...))
 	active := func(prefix string) []javametrics.Attr {
 		return []javametrics.Attr{javametrics.Num(prefix, float64(s.ActiveNow)), javametrics.Num(prefix+"-max", s.Active.Max), javametrics.Num(prefix+"-avg", s.Active.Avg)}
 	}
