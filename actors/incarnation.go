@@ -60,6 +60,7 @@ type incarnation struct {
 	pumps     pumps           // called by all
 	handover  chan struct{}   // held while a frame is on its way from Read to the task
 	budget    *flow.Budget    // safe for all
+	hold      hold            // safe for all
 	stats     *taskStats      // safe for all
 	reading   atomic.Int64    // when Read was called, ms since epoch; 0 outside Read
 	life      context.Context // ends when the time for an orderly end is over
@@ -94,6 +95,9 @@ type incarnation struct {
 	deadline     time.Time
 	pulseTimer   *time.Timer
 	commitTimer  *time.Timer
+	pauseTimer   *time.Timer
+	held         bool // paused
+	holds        int  // pauses so far
 	endTimers    []*time.Timer
 	sourceMillis int64 // newest seen
 }
@@ -139,7 +143,7 @@ func (r *incarnation) fail(err error) { r.tell(&failed{epoch: r.epoch, err: err}
 // cancel ends everything that waits.
 func (r *incarnation) cancel(cause error) {
 	r.endLife(cause)
-	for _, t := range append(r.endTimers, r.pulseTimer, r.commitTimer) {
+	for _, t := range append(r.endTimers, r.pulseTimer, r.commitTimer, r.pauseTimer) {
 		if t != nil {
 			t.Stop()
 		}
@@ -165,7 +169,11 @@ func (r *incarnation) readLoop(build func() (Parts, error)) error {
 		return err
 	}
 	r.tell(&opened{epoch: r.epoch})
+	_, polls := r.parts.Source.(capture.Pauser) // pauses by itself
 	for {
+		if !polls && !r.hold.wait(r.read) {
+			return nil
+		}
 		asked := time.Now()
 		r.reading.Store(asked.UnixMilli())
 		f, err := r.parts.Source.Read(r.read)
@@ -179,7 +187,12 @@ func (r *incarnation) readLoop(build func() (Parts, error)) error {
 			}
 			return &taskError{stage: stageRead, where: r.who, cause: err}
 		}
-		r.stats.read(f.Rows(), time.Since(asked))
+		took := time.Since(asked)
+		if !polls && !r.hold.wait(r.read) { // a pause began meanwhile
+			f.Release()
+			return nil
+		}
+		r.stats.read(f.Rows(), took)
 		if !r.handOver(f) {
 			return nil
 		}

@@ -81,7 +81,7 @@ type (
 
 // Connector -> task.
 type (
-	// pauseTask: end the incarnation after a drain and stay PAUSED.
+	// pauseTask: stop reading and stay PAUSED; what runs stays open.
 	pauseTask struct{ quiet }
 	// resumeTask: run again, unless FAILED.
 	resumeTask struct{ quiet }
@@ -215,6 +215,12 @@ type (
 	retryDue struct {
 		quiet
 		turn uint64
+	}
+	// pauseOver: a pause has waited long enough for what is in flight; turn tells it from another one.
+	pauseOver struct {
+		quiet
+		epoch flow.Epoch
+		turn  int
 	}
 	// drainOver: the time for an orderly drain is over.
 	drainOver struct {

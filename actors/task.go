@@ -98,6 +98,10 @@ func (t *task) Receive(c actor.Context) {
 		t.onCommitDue(m)
 	case *pulse:
 		t.onPulse(m)
+	case *pauseOver:
+		if r := t.of(m.epoch); r != nil {
+			t.paused(r, m.turn)
+		}
 	case *drainOver:
 		if r := t.of(m.epoch); r != nil && r.phase == phaseDraining {
 			t.log.Warn("drain took too long, deliveries are given up", keyEpoch, r.epoch)
@@ -233,15 +237,16 @@ func (t *task) onReadEnded(m *readEnded) {
 	}
 }
 
-// pause stops the reading (CW-252). The incarnation ends: it is drained, committed and closed, and
-// resume makes a new one. Connect keeps the task open; what a user sees is the same, save that
-// a paused consumer leaves its group, so that other tasks take its partitions meanwhile.
+// pause stops the reading (CW-252). What is being opened is closed again, as Connect opens a
+// task only when it is to run.
 func (t *task) pause() {
 	if t.want == wantStopped {
 		return
 	}
 	t.want = wantPaused
 	switch {
+	case t.run != nil && t.run.phase == phaseRunning:
+		t.holdReading()
 	case t.run != nil:
 		t.end(true, nil)
 	case t.fatal:
@@ -256,6 +261,9 @@ func (t *task) resume() {
 		return
 	}
 	t.want = wantRunning
+	if t.run != nil {
+		t.goOnReading()
+	}
 	if t.run == nil && !t.fatal && t.retryTimer == nil {
 		t.begin()
 	}

@@ -136,7 +136,7 @@ func (t *task) onPulse(m *pulse) {
 		if f.sourceMillis > 0 {
 			t.setLag(max(nowMillis-f.sourceMillis, t.vitals.lag.Load()))
 		}
-	} else if since := r.reading.Load(); since > 0 && nowMillis-since >= caughtUpAfter.Milliseconds() && t.vitals.lag.Load() > 0 {
+	} else if since := r.reading.Load(); !r.held && since > 0 && nowMillis-since >= caughtUpAfter.Milliseconds() && t.vitals.lag.Load() > 0 {
 		t.setLag(0)
 	}
 	t.metrics.queueBytes.Set(float64(r.budget.Used()))

@@ -33,6 +33,15 @@ type Source interface {
 	Close() error
 }
 
+// Pauser is implemented by sources that must be read while their task is paused too, such as
+// members of a consumer group (CW-252). Others are simply not read then.
+type Pauser interface {
+	// Pause keeps Read from returning records, until Resume. Neither blocks; the task calls them
+	// between Open and Close, while a Read may be under way.
+	Pause()
+	Resume()
+}
+
 // Progress is implemented by sources that do long work before they stream.
 type Progress interface {
 	// SnapshotProgress may be called from any goroutine at any time.

@@ -11,5 +11,7 @@
 // polled has been handed over; then the hook of [Source.OnRevoke] drains the lanes and commits
 // before the partitions are given away (CW-283).
 //
+// A paused source keeps polling and fetches nothing, so that it stays a member (CW-252, pause.go).
+//
 // What it deliberately does not do: transforms, retries of records, its own offset store.
 package kafka

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -146,6 +147,58 @@ func TestSource_MembersComeAndGoOnRealKafka(t *testing.T) {
 	b.stop()
 	owns(a, 4)
 	send(40)
+	reached(sent)
+
+	// A paused member keeps its partitions beyond the session timeout and reads nothing (CW-252).
+	count := func() int { mu.Lock(); defer mu.Unlock(); return len(seen) }
+	a.s.Pause()
+	send(4) // perhaps a poll was under way
+	before, paused := count(), time.Now()
+	send(40)
+	for time.Since(paused) < 7*time.Second {
+		send(1)
+		a.s.mu.Lock()
+		n := len(a.s.assigned)
+		a.s.mu.Unlock()
+		if n != 4 {
+			t.Fatalf("a paused member owns %d partitions", n)
+		}
+	}
+	if got := count(); got > before+4 {
+		t.Fatalf("%d records were read during a pause", got-before)
+	}
+	// Rebalances pass, and what others have read meanwhile is not read again.
+	b = start()
+	owns(b, 2)
+	owns(a, 2)
+	send(40)
+	a.s.mu.Lock()
+	mine := maps.Clone(a.s.assigned)
+	a.s.mu.Unlock()
+	left := 0
+	for tp := range mine {
+		ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, _ := ends.Lookup(tp.topic, tp.partition)
+		for o := range end.Offset {
+			mu.Lock()
+			if seen[fmt.Sprint(tp.lane(), "@", o)] == 0 {
+				left++
+			}
+			mu.Unlock()
+		}
+	}
+	if left < 20 {
+		t.Errorf("only %d records wait for the paused member", left)
+	}
+	reached(sent - left)
+	b.stop()
+	owns(a, 4)
+	a.s.Resume()
+	reached(sent)
+	send(8)
 	reached(sent)
 	a.stop()
 	mu.Lock()

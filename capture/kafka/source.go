@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type Source struct {
 
 	// Of the goroutine that calls Read.
 	queue []chunk // polled, not handed over
+	loose bool    // rebalances passed while the queue had records
 	fatal error
 
 	life context.Context // ends at Close
@@ -51,6 +53,9 @@ type Source struct {
 
 	mu       sync.Mutex // guards the fields below
 	assigned map[topicPartition]struct{}
+	gone     []topicPartition // given away since dropGone
+	held     context.Context  // while paused; ends with the pause
+	lift     context.CancelFunc
 }
 
 type topicPartition struct {
@@ -176,7 +181,11 @@ func (s *Source) Read(ctx context.Context) (*records.Frame, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		if len(s.queue) > 0 {
+		if len(s.queue) > 0 && s.pausedUntil() == nil {
+			if s.loose {
+				s.keepOut()
+				continue
+			}
 			c := &s.queue[0]
 			f, n, err := s.decode.frame(ctx, c.topicPartition, c.recs)
 			if err != nil {
@@ -195,18 +204,31 @@ func (s *Source) Read(ctx context.Context) (*records.Frame, error) {
 	}
 }
 
-// poll waits for records. All that was polled before has been handed over, so a rebalance
-// that waits may go on: its hook finds the frames with the task.
-func (s *Source) poll(ctx context.Context) error {
+// poll waits for records, or for the end of a pause. All that was polled before has been handed
+// over, so a rebalance that waits may go on: its hook finds the frames with the task.
+func (s *Source) poll(outer context.Context) error {
+	ctx := outer
+	if held := s.pausedUntil(); held != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(outer)
+		defer cancel()
+		defer context.AfterFunc(held, cancel)()
+		s.loose = s.loose || len(s.queue) > 0
+	}
 	s.cl.AllowRebalance()
 	n := s.cfg.MaxPollRecords
 	if n <= 0 {
 		n = defaultFrameRows
 	}
 	fetches := s.cl.PollRecords(ctx, n)
-	if ctx.Err() != nil {
+	s.dropGone()
+	switch {
+	case outer.Err() != nil:
 		s.requeue(fetches)
-		return context.Cause(ctx)
+		return context.Cause(outer)
+	case ctx.Err() != nil: // the pause is over
+		s.requeue(fetches)
+		return nil
 	}
 	if fetches.IsClientClosed() {
 		return io.ErrUnexpectedEOF
@@ -316,12 +338,15 @@ func (s *Source) commit(ctx context.Context, offsets map[string]map[int32]kgo.Ep
 	return failed
 }
 
-func (s *Source) onAssigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+func (s *Source) onAssigned(_ context.Context, cl *kgo.Client, m map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for topic, ps := range m {
 		for _, p := range ps {
 			s.assigned[topicPartition{topic, p}] = struct{}{}
+		}
+		if s.held != nil {
+			cl.PauseFetchTopics(topic)
 		}
 	}
 	s.m.partitions.Set(float64(len(s.assigned)))
@@ -370,6 +395,9 @@ func (s *Source) forget(m map[string][]int32) {
 	for topic, ps := range m {
 		for _, p := range ps {
 			delete(s.assigned, topicPartition{topic, p})
+			if tp := (topicPartition{topic, p}); !slices.Contains(s.gone, tp) {
+				s.gone = append(s.gone, tp)
+			}
 			s.cfg.Stats.Gone(topic, p)
 		}
 	}
