@@ -23,10 +23,11 @@ const (
 	stageClose
 	stageDeadline
 	stageActor
+	stageTransaction
 )
 
 var stageNames = [...]string{"build task", "open task", "read", "transform", "write", "flush sink",
-	"commit offsets", "close task", "wait for the end of the task", "handle message"}
+	"commit offsets", "close task", "wait for the end of the task", "handle message", "commit transaction"}
 
 func (s stage) String() string { return stageNames[s] }
 
@@ -115,7 +116,7 @@ func retriable(err error, ranBefore bool, retries int) bool {
 		return false
 	}
 	switch te.stage {
-	case stageWrite, stageFlush:
+	case stageWrite, stageFlush, stageTransaction:
 		return true
 	case stageOpen:
 		return ranBefore

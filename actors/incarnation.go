@@ -78,6 +78,7 @@ type incarnation struct {
 	// The task's own.
 	phase        phase
 	tracker      *flow.Tracker
+	txn          *transaction        // nil: delivery is at least once
 	lanes        map[string]*laneRef // by table
 	actors       map[string]*laneRef // by id of the lane's actor, also those that are ending
 	spawned      int
@@ -203,6 +204,12 @@ func (r *incarnation) open() error {
 	fail := func(sub string, err error) error {
 		return &taskError{stage: stageOpen, sub: sub, where: r.who, cause: err}
 	}
+	// The sink comes first: one with transactions ends those of an earlier incarnation, and
+	// only then the offsets are what they will be.
+	r.sinkTouched = true
+	if err := r.parts.Sink.Open(r.work); err != nil {
+		return fail("open sink", err)
+	}
 	var offsets []records.Position
 	if r.parts.Offsets != nil {
 		var err error
@@ -217,10 +224,6 @@ func (r *incarnation) open() error {
 		}); err != nil {
 			return fail("open dead letter queue", err)
 		}
-	}
-	r.sinkTouched = true
-	if err := r.parts.Sink.Open(r.work); err != nil {
-		return fail("open sink", err)
 	}
 	if d, ok := r.parts.Source.(Drainer); ok {
 		d.OnRevoke(r.onRevoke)
@@ -274,7 +277,13 @@ func (r *incarnation) onRevoke(ctx context.Context, lanes []string) {
 // store makes positions durable and then tells the source (invariant 1). stored says whether
 // the first half worked; for sink connectors the two are one act.
 func (r *incarnation) store(ctx context.Context, positions []records.Position) (stored bool, err error) {
-	if r.parts.Offsets != nil {
+	switch {
+	case r.parts.Transactions != nil:
+		if err := r.parts.Transactions.Commit(ctx, positions); err != nil {
+			return false, err
+		}
+		stored = true
+	case r.parts.Offsets != nil:
 		if err := r.parts.Offsets.Store(ctx, r.connector, positions); err != nil {
 			return false, fmt.Errorf("store offsets: %w", err)
 		}

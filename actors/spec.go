@@ -95,6 +95,9 @@ type Parts struct {
 	Offsets OffsetStore
 	// Tolerance is told of the incarnation's life; nil is nobody.
 	Tolerance Tolerance
+	// Transactions, if set, store the positions instead of Offsets, which is then only loaded
+	// from: after the sink is open, because opening it ends what an earlier one left open.
+	Transactions *Transactions
 	// MaxRetries bounds the restarts in a row after retriable failures; negative is unlimited
 	// (errors.max.retries, DM-58). RetryWaitMillis is the longest wait (retriable.restart.connector.wait.ms).
 	MaxRetries      int

@@ -96,6 +96,8 @@ func (t *task) Receive(c actor.Context) {
 		t.onRevoked(m)
 	case *commitDue:
 		t.onCommitDue(m)
+	case *boundaryDue:
+		t.onBoundaryDue(m)
 	case *pulse:
 		t.onPulse(m)
 	case *pauseOver:
@@ -192,7 +194,11 @@ func (t *task) onOpened(m *opened) {
 	}
 	r.opened, r.phase = true, phaseRunning
 	r.pulseTimer = t.after(pulseEvery, &pulse{epoch: r.epoch})
-	r.commitTimer = t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch})
+	if spec := r.parts.Transactions; spec != nil {
+		r.txn = &transaction{spec: spec}
+	} else {
+		r.commitTimer = t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch})
+	}
 	t.vitals.run.Store(&watched{source: r.parts.Source, budget: r.budget})
 	if t.ranBefore {
 		t.log.Info("task runs again", keyEpoch, r.epoch)
@@ -228,7 +234,11 @@ func (t *task) onReadEnded(m *readEnded) {
 	case errors.Is(m.err, io.EOF) && r.phase == phaseRunning:
 		// Nothing more will come (snapshot.mode=initial_only, DM-94): the task stays RUNNING.
 		t.log.Info("source has nothing more to read", keyEpoch, r.epoch)
-		t.drain(nil, func() { t.commitThen(func() {}) })
+		if r.txn != nil {
+			t.boundary()
+		} else {
+			t.drain(nil, func() { t.commitThen(func() {}) })
+		}
 	case m.err == nil:
 		t.end(false, &taskError{stage: stageRead, where: r.who, cause: errors.New("reading ended without a reason")})
 	default:

@@ -69,6 +69,7 @@ func (t *task) drainAll() { t.drain(nil, func() { t.halt(false) }) }
 func (t *task) halt(giveUp bool) {
 	r := t.run
 	r.phase = phaseHalting
+	r.dropHeld()
 	if giveUp {
 		r.aborted = true
 		t.epochs.Bump()
@@ -177,6 +178,7 @@ func (t *task) abandon() {
 	t.run = nil
 	t.epochs.Bump()
 	t.vitals.run.Store(nil)
+	r.dropHeld()
 	r.cancel(errTooLate)
 	t.setLag(-1)
 	for _, l := range r.actors {

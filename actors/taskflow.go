@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/anabranch/anabranch/actors/flow"
 	"github.com/anabranch/anabranch/capture"
 	"github.com/anabranch/anabranch/records"
 )
@@ -23,13 +24,22 @@ const (
 	laneIdle     = time.Minute
 )
 
-// onFrame registers a frame and gives its batches to their lanes.
+// onFrame takes a frame from the read pump.
 func (t *task) onFrame(m *frameRead) {
 	r := t.of(m.epoch)
 	if r == nil || r.aborted || r.phase > phaseDraining {
 		m.frame.Release()
 		return
 	}
+	if t.admit(m) {
+		t.dispatch(m)
+		t.admitted()
+	}
+}
+
+// dispatch gives the batches of a frame to their lanes.
+func (t *task) dispatch(m *frameRead) {
+	r := t.run
 	now := time.Now()
 	f := &flight{run: r, rows: m.rows, size: m.size, sourceMillis: m.frame.SourceMillis, batches: len(m.frame.Batches)}
 	f.ticket = r.tracker.Register(m.frame.Position, now.UnixMilli())
@@ -91,7 +101,7 @@ func (t *task) onFrameDone(f *flight) {
 		t.vitals.records.Add(int64(f.rows))
 		t.metrics.records.Add(float64(f.rows))
 		t.metrics.bytes.Add(float64(f.size - frameOverheadBytes))
-		if t.retries > 0 {
+		if t.retries > 0 && r.txn == nil {
 			t.setRetries(0) // DM-69
 		}
 	}
@@ -101,6 +111,7 @@ func (t *task) onFrameDone(f *flight) {
 		d.frames--
 		t.checkDrain(d)
 	}
+	t.landed()
 }
 
 // observeLag derives the lag from a delivered frame.
@@ -212,8 +223,11 @@ func (t *task) commit() {
 	}
 	fns := r.waiting
 	r.waiting = nil
-	done := r.tracker.Advance()
-	if len(done) == 0 {
+	var done []flow.Advanced
+	if r.mayCommit() {
+		done = r.tracker.Advance()
+	}
+	if len(done) == 0 && !(r.mayCommit() && r.uncommitted()) {
 		for _, fn := range fns {
 			fn()
 		}
@@ -221,6 +235,9 @@ func (t *task) commit() {
 	}
 	r.served, r.committing = fns, true
 	timeout := t.sys.opts.FlushTimeout
+	if r.txn != nil {
+		timeout = max(timeout, transactionWithin)
+	}
 	if !r.deadline.IsZero() {
 		// The other half of what is left is for Close.
 		timeout = min(timeout, max(time.Until(r.deadline)/2, 10*time.Millisecond))
@@ -258,7 +275,7 @@ func (t *task) onCommitted(m *committed) {
 		r.tracker.Stored(m.done)
 		t.vitals.lastCommit.Store(time.Now().UnixMilli())
 	}
-	if m.err != nil {
+	if m.err != nil && (m.stored || r.txn == nil) {
 		// The data is kept and goes with the next commit, the task lives on (CW-265).
 		t.metrics.commitFailures.Inc()
 		t.commitErrs.log(t.log, slog.LevelError, "offset commit failed", m.err, keyEpoch, r.epoch, keyTook, m.took)
@@ -274,6 +291,9 @@ func (t *task) onCommitted(m *committed) {
 	}
 	if len(r.waiting) > 0 {
 		t.commit()
+	}
+	if r.txn != nil {
+		t.turned(m)
 	}
 	t.proceed()
 }

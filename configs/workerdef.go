@@ -119,7 +119,9 @@ func WorkerDef(mode Mode) *Def {
 	)
 	switch mode {
 	case Standalone:
-		d = d.With(Key{Name: OffsetFileKey, Type: StringType, Required: true})
+		d = d.With(Key{Name: OffsetFileKey, Type: StringType, Required: true}, exactlyOnceElsewhere())
+	case Embedded:
+		d = d.With(distributedKeys()...).With(exactlyOnceElsewhere())
 	default:
 		d = d.With(distributedKeys()...)
 	}
@@ -142,8 +144,7 @@ func distributedKeys() []Key {
 		num("rebalance.timeout.ms", "60000", IntType, nil), num("scheduled.rebalance.max.delay.ms", "300000", IntType, limit),
 		num("connect.protocol", "sessioned", StringType, protocolCheck),
 		num("worker.sync.timeout.ms", "3000", IntType, nil), num("worker.unsync.backoff.ms", "300000", IntType, nil),
-		{Name: exactlyOnceWorkerKey, Type: StringType, Default: "disabled", HasDefault: true, Check: AnyCaseWords("disabled", "enabled", "preparing"),
-			Refuse: RefuseExcept("exactly-once delivery of sources is not honoured yet; delivery is at least once. Use \"disabled\"", "disabled")},
+		exactlyOnceKey(),
 		num("client.id", "", StringType, nil),
 		num("inter.worker.key.ttl.ms", "3600000", IntType, limit),
 		num("inter.worker.key.generation.algorithm", "HmacSHA256", StringType, macAlgorithm),

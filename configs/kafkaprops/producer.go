@@ -3,6 +3,7 @@ package kafkaprops
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,9 +17,12 @@ const (
 	MaxRequestSize    = "max.request.size"
 	BufferMemory      = "buffer.memory"
 	LingerMS          = "linger.ms"
+	TransactionalID   = "transactional.id"
 	maxInFlight       = "max.in.flight.requests.per.connection"
 	compressionType   = "compression.type"
 	partitionerClass  = "partitioner.class"
+
+	transactionTimeout = "transaction.timeout.ms"
 )
 
 // DefaultCompression is what tasks use when neither worker nor connector says otherwise: it
@@ -54,14 +58,15 @@ func producerDef() *configs.Def {
 		configs.Key{Name: partitionerClass, Type: configs.ClassType, Default: "", HasDefault: true},
 		key("partitioner.ignore.keys", configs.BooleanType, "false"),
 		key("partitioner.adaptive.partitioning.enable", configs.BooleanType, "true"),
-		configs.Key{Name: "transactional.id", Type: str, Check: nonEmptyName, Refuse: configs.RefuseAny("exactly-once delivery is not supported yet")},
+		configs.Key{Name: TransactionalID, Type: str, Check: nonEmptyName, Refuse: configs.RefuseAny("transactions are the worker's: set exactly.once.source.support=enabled in the worker file")},
 	)
 	keys = append(keys, without("batches grow with the load up to max.request.size by themselves; linger.ms can hold them back", configs.Key{Name: "batch.size", Type: num32, Check: zero})...)
 	keys = append(keys, without("a full buffer holds back the source, without a limit in time", num("max.block.ms", long, "60000", zero))...)
 	keys = append(keys, without("metadata of topics is kept while the task runs", num("metadata.max.idle.ms", long, "300000", configs.AtLeast(5000)))...)
 	keys = append(keys, without("the partition with the least waiting records is preferred instead", num("partitioner.availability.timeout.ms", long, "0", zero))...)
 	keys = append(keys, without("the converters of the connector write the bytes", optional("key.serializer", configs.ClassType), optional("value.serializer", configs.ClassType))...)
-	keys = append(keys, without("transactions are not used", num("transaction.timeout.ms", num32, "60000", nil), key("transaction.two.phase.commit.enable", configs.BooleanType, "false"))...)
+	keys = append(keys, num(transactionTimeout, num32, "60000", nil))
+	keys = append(keys, without("transactions end by themselves", key("transaction.two.phase.commit.enable", configs.BooleanType, "false"))...)
 	keys = append(keys, without("Java classes cannot be loaded", list("interceptor.classes", ""))...)
 	return configs.NewDef(keys...).WithPatterns(clientPatterns()...)
 }
@@ -120,6 +125,7 @@ func Producer(props map[string]string) *Settings {
 	s.add(kgo.ProducerBatchMaxBytes(int32(min(max(s.MaxRequestBytes, 512), 1<<30))))
 	s.add(kgo.BrokerMaxWriteBytes(int32(min(max(100<<20, s.MaxRequestBytes+1<<20), 1<<30+1<<20))))
 	s.BufferBytes = v.Int(BufferMemory)
+	s.TransactionTimeout = max(clampMillis(v.Int(transactionTimeout)), time.Millisecond)
 	if v.Given(LingerMS) {
 		s.Linger = min(clampMillis(v.Int(LingerMS)), v.Millis(LingerMS))
 	}

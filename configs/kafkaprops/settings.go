@@ -24,7 +24,10 @@ type Settings struct {
 	// MaxRequestBytes is max.request.size (Producer).
 	MaxRequestBytes int64
 	// Linger is linger.ms, negative if not given (Producer).
-	Linger      time.Duration
+	Linger time.Duration
+	// TransactionTimeout is transaction.timeout.ms (Producer); it is for clients with transactions.
+	TransactionTimeout time.Duration
+
 	partitioner kgo.Partitioner
 	instanceID  string
 	groupOpts   []kgo.Opt

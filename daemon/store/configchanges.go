@@ -136,7 +136,7 @@ func (c *Configs) PutSessionKey(ctx context.Context, k SessionKey) error {
 // PutLogger sets the level of a logger on every worker (CW-64, CW-165).
 func (c *Configs) PutLogger(ctx context.Context, namespace, level string) error {
 	value := jsontext.Marshal(jsontext.Object{{Key: "level", Value: level}})
-	return c.write(ctx, "write level of logger", namespace, Record{Key: []byte(loggerPrefix + namespace), Value: value})
+	return c.writeAs(ctx, true, "write level of logger", namespace, Record{Key: []byte(loggerPrefix + namespace), Value: value})
 }
 
 // PutTaskCount notes that the tasks of a connector were fenced out (CW-162).

@@ -152,7 +152,7 @@ func (c *Configs) DeleteConnector(ctx context.Context, name string) error {
 
 // PutTarget writes the state that the user wants.
 func (c *Configs) PutTarget(ctx context.Context, name string, t Target) error {
-	return c.write(ctx, "write target state of connector", name, targetRecord(name, t))
+	return c.writeAs(ctx, true, "write target state of connector", name, targetRecord(name, t))
 }
 
 // PutTasks replaces the task configurations: all of them, then the commit record that makes
@@ -177,7 +177,12 @@ func (c *Configs) PutTasks(ctx context.Context, name string, tasks []map[string]
 // Refresh reads the log to its end.
 func (c *Configs) Refresh(ctx context.Context) error { return c.log.Refresh(ctx) }
 
+// write is for the leader, writeAs also for what any worker may write (CW-170).
 func (c *Configs) write(ctx context.Context, op, name string, recs ...Record) error {
+	return c.writeAs(ctx, false, op, name, recs...)
+}
+
+func (c *Configs) writeAs(ctx context.Context, anybody bool, op, name string, recs ...Record) error {
 	ctx, cancel := context.WithTimeout(ctx, configWriteWithin)
 	defer cancel()
 	if c.Fresh != nil {
@@ -185,7 +190,7 @@ func (c *Configs) write(ctx context.Context, op, name string, recs ...Record) er
 			return &Error{Op: op, Subject: name, Cause: err}
 		}
 	}
-	if err := c.log.Append(ctx, recs...); err != nil {
+	if err := c.append(ctx, anybody, recs); err != nil {
 		return &Error{Op: op, Subject: name, Cause: err}
 	}
 	return nil

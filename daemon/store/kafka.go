@@ -32,6 +32,8 @@ type KafkaLog struct {
 	opts       []kgo.Opt
 	slog       *slog.Logger
 	one        bool // must have exactly one partition (CW-152)
+	committed  bool // see ReadCommitted
+	leader     *leaderWriter
 	cl         *kgo.Client
 	stop       context.CancelFunc
 	done       chan struct{}
@@ -63,6 +65,7 @@ func (l *KafkaLog) Open(ctx context.Context, apply func(Record)) error {
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.KeepControlRecords(), // so that a commit marker at the end of the topic counts as read
 		kgo.MetadataMinAge(100 * time.Millisecond),
+		l.isolation(),
 	}, l.opts...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -285,6 +288,15 @@ func (l *KafkaLog) await(ctx context.Context, ends []int64) error {
 		changed, failing := l.changed, l.failing
 		quiet := time.Since(l.heard) > silenceIsEnd && time.Since(since) > silenceIsEnd
 		if behind >= 0 && quiet && failing == nil {
+			l.mu.Unlock()
+			held, err := l.heldBack(ctx, ends)
+			if err != nil {
+				return err
+			}
+			quiet = !held
+			l.mu.Lock()
+		}
+		if behind >= 0 && quiet && failing == nil {
 			l.slog.Warn("internal topic ends before its end offset; going on", "partition", behind, "offset", l.next[behind], "end", ends[behind])
 			for p, end := range ends {
 				l.next[p] = max(l.next[p], end)
@@ -310,11 +322,10 @@ func (l *KafkaLog) await(ctx context.Context, ends []int64) error {
 // Append implements Log. A record whose turn it is gets applied at once; if others wrote in
 // between, the reader applies it in its place and we wait for that.
 func (l *KafkaLog) Append(ctx context.Context, recs ...Record) error {
-	batch := make([]*kgo.Record, len(recs))
+	batch := l.batch(recs)
 	written := make(chan error, len(recs))
-	for i, r := range recs {
-		batch[i] = &kgo.Record{Topic: l.topic.Name, Key: r.Key, Value: r.Value}
-		l.cl.Produce(ctx, batch[i], func(_ *kgo.Record, err error) { written <- err })
+	for _, r := range batch {
+		l.cl.Produce(ctx, r, func(_ *kgo.Record, err error) { written <- err })
 	}
 	// A record that was sent once cannot be taken back while its broker is silent, so the
 	// promise alone could outlast ctx. It may then still be written later: whoever reads it
@@ -329,6 +340,19 @@ func (l *KafkaLog) Append(ctx context.Context, recs ...Record) error {
 			return fmt.Errorf("write to internal topic %s: no answer from the broker: %w", l.topic.Name, context.Cause(ctx))
 		}
 	}
+	return l.applied(ctx, recs, batch)
+}
+
+func (l *KafkaLog) batch(recs []Record) []*kgo.Record {
+	batch := make([]*kgo.Record, len(recs))
+	for i, r := range recs {
+		batch[i] = &kgo.Record{Topic: l.topic.Name, Key: r.Key, Value: r.Value}
+	}
+	return batch
+}
+
+// applied returns when the records that were written are applied.
+func (l *KafkaLog) applied(ctx context.Context, recs []Record, batch []*kgo.Record) error {
 	l.mu.Lock()
 	wait := make([]int64, len(l.next))
 	behind := false
@@ -368,5 +392,6 @@ func (l *KafkaLog) Close() error {
 	l.stop()
 	<-l.done
 	l.cl.Close()
+	l.leader.close()
 	return nil
 }

@@ -63,9 +63,21 @@ func (o *Offsets) Load(ctx context.Context, connector string) ([]records.Positio
 	return out, nil
 }
 
-// Store writes offsets and returns when they are durable. A position with a nil Offset
-// becomes a tombstone; one with a nil Partition says nothing and is skipped.
+// Store writes offsets and returns when they are durable.
 func (o *Offsets) Store(ctx context.Context, connector string, positions []records.Position) error {
+	recs := o.Records(connector, positions)
+	if len(recs) == 0 {
+		return nil
+	}
+	if err := o.log.Append(ctx, recs...); err != nil {
+		return &Error{Op: "store offsets of connector", Subject: connector, Cause: err}
+	}
+	return nil
+}
+
+// Records are the positions as the log has them. A position with a nil Offset becomes a tombstone;
+// one with a nil Partition says nothing and is skipped.
+func (o *Offsets) Records(connector string, positions []records.Position) []Record {
 	var recs []Record
 	for _, p := range positions {
 		if p.Partition == nil {
@@ -79,13 +91,15 @@ func (o *Offsets) Store(ctx context.Context, connector string, positions []recor
 			recs = append(recs, Record{Key: key, Value: value})
 		}
 	}
-	if len(recs) == 0 {
-		return nil
-	}
-	if err := o.log.Append(ctx, recs...); err != nil {
-		return &Error{Op: "store offsets of connector", Subject: connector, Cause: err}
-	}
-	return nil
+	return recs
+}
+
+// knows tells whether the log has an offset, or a tombstone, of a partition.
+func (o *Offsets) knows(connector string, partition records.Doc) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	t := o.byConnector[connector]
+	return t != nil && t.entries[partition.Canonical()] != nil
 }
 
 // keys returns the keys under which a partition is known, or the one that Java would make:

@@ -40,6 +40,8 @@ type Config struct {
 	Stats *javametrics.Client
 	// Failures decides about records that a converter refuses; nil is records.Strict.
 	Failures records.Failures
+	// Transactions, if set, make the sink a deliver.Transactor that works.
+	Transactions *Transactions
 }
 
 // FromSettings starts a Config from a translated producer configuration.

@@ -55,6 +55,9 @@ func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch, from int
 	for ; i < len(b.Records) && len(bl.arena) < blockBytes; i++ {
 		r := &b.Records[i]
 		if !ready || r.Topic != topic {
+			if err := s.forbidden(b.Topics[r.Topic]); err != nil {
+				return i, err
+			}
 			if err := s.topics.ensure(ctx, b.Topics[r.Topic]); err != nil {
 				return i, err
 			}

@@ -46,6 +46,11 @@ var fatal = []struct {
 	{kerr.PolicyViolation, "PolicyViolationException", "the broker's create.topic.policy refuses the topic; look at topic.creation.default.*"},
 	{kerr.InvalidReplicationFactor, "InvalidReplicationFactorException", "the cluster has fewer brokers than topic.creation.default.replication.factor; -1 takes the broker's default"},
 	{kerr.InvalidPartitions, "InvalidPartitionsException", "look at topic.creation.default.partitions"},
+	{kerr.ProducerFenced, "ProducerFencedException", "another worker runs this task now; if that is not so, restart the task"},
+	// A transaction whose time was over shows like this too (CW-275).
+	{kerr.InvalidProducerEpoch, "InvalidProducerEpochException", "another worker runs this task now, or its transaction took longer than transaction.timeout.ms: raise producer.override.transaction.timeout.ms, lower transaction.boundary.interval.ms or use transaction.boundary=poll, then restart the task"},
+	{kerr.TransactionalIDAuthorizationFailed, "TransactionalIdAuthorizationException", "grant the connector's principal Write and Describe on its transactional ids, GROUPID-NAME-TASK"},
+	{kerr.InvalidTransactionTimeout, "InvalidTxnTimeoutException", "transaction.timeout.ms is larger than the broker's transaction.max.timeout.ms"},
 	{kerr.InvalidConfig, "InvalidConfigurationException", "look at the topic configurations below topic.creation.default."},
 }
 

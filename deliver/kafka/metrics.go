@@ -4,9 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics of one sink. Connector and task are labels of the registerer.
 type metrics struct {
-	records, bytes, batches, failed, refused prometheus.Counter
-	buffered                                 prometheus.Gauge
-	close                                    func()
+	records, bytes, batches, failed, refused, transactions prometheus.Counter
+	buffered                                               prometheus.Gauge
+	close                                                  func()
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -22,6 +22,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.batches = counter("batches_total", "Batches of which every record is acknowledged. Records per batch near 1 under load mean that the source reads in small pieces.")
 	m.failed = counter("produce_errors_total", "Batches that Kafka did not take. When it rises, look at the task's state: it restarts or has failed.")
 	m.refused = counter("encode_errors_total", "Records that a converter could not write. When it rises, look at errors.tolerance and at the log.")
+	m.transactions = counter("transactions_total", "Transactions that were committed. Records per transaction near 1 under load mean slow commits: look at transaction.boundary.")
 	m.buffered = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "anabranch", Subsystem: "kafka_sink", Name: "buffered_bytes",
 		Help: "Encoded bytes that wait for an acknowledgement. Near buffer.memory, Kafka is the bottleneck."})
 	all = append(all, m.buffered)

@@ -3,9 +3,16 @@ package kafka
 import "github.com/twmb/franz-go/pkg/kgo"
 
 // partitioner honours the partition that a record brings and asks the inner one otherwise (CW-268).
-type partitioner struct{ inner kgo.Partitioner }
+// Offsets always go where compaction finds them: murmur2 of the key (CW-155).
+type partitioner struct {
+	inner   kgo.Partitioner
+	offsets string // topic of the offsets, "" if the sink writes none
+}
 
 func (p *partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	if p.offsets != "" && topic == p.offsets {
+		return kgo.StickyKeyPartitioner(nil).ForTopic(topic)
+	}
 	t := p.inner.ForTopic(topic)
 	if b, ok := t.(kgo.TopicBackupPartitioner); ok {
 		return backupPartitioner{b}

@@ -37,7 +37,8 @@ type Sink struct {
 	budget *semaphore.Weighted
 	size   int64 // of the budget
 	blocks sync.Pool
-	lanes  sync.Map // lane name -> *encoder
+	lanes  sync.Map     // lane name -> *encoder
+	txn    *transaction // nil without transactions
 
 	// life ends at Close, or with the first error of the broker. Records are produced under it and not under a Write's context: a
 	// lane that gives up must not take away records of others.
@@ -74,6 +75,9 @@ func New(cfg Config, env deliver.Env) *Sink {
 	}
 	s := &Sink{cfg: cfg, env: env, budget: semaphore.NewWeighted(cfg.BufferBytes), size: cfg.BufferBytes}
 	s.blocks.New = func() any { return newBlock(s) }
+	if cfg.Transactions != nil {
+		s.txn = &transaction{Transactions: *cfg.Transactions}
+	}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -82,13 +86,18 @@ func New(cfg Config, env deliver.Env) *Sink {
 func (s *Sink) Open(ctx context.Context) error {
 	s.m = newMetrics(s.env.Metrics)
 	opts := append([]kgo.Opt{}, s.cfg.Client...)
+	part := &partitioner{inner: s.cfg.Partitioner}
+	if s.txn != nil {
+		opts = append(opts, s.txn.options()...)
+		part.offsets = s.txn.OffsetsTopic
+	}
 	linger := s.cfg.Linger
 	if linger < 0 {
 		linger = 0
 	}
 	opts = append(opts,
 		kgo.ProducerLinger(linger),
-		kgo.RecordPartitioner(&partitioner{s.cfg.Partitioner}),
+		kgo.RecordPartitioner(part),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.UnknownTopicRetries(20), // with a metadata request every 250 ms: leaders move, brokers create topics lazily
 	)
@@ -113,6 +122,9 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err := cl.Ping(ctx); err != nil {
 		return classify("connect to kafka", "", err)
 	}
+	if s.txn != nil {
+		return s.claim(ctx)
+	}
 	return nil
 }
 
@@ -123,7 +135,10 @@ func (s *Sink) Write(ctx context.Context, b *records.Batch, done deliver.Done) e
 		return err
 	}
 	defer b.Release()
-	if !s.begin() {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if !s.enter() {
 		return errClosed()
 	}
 	d := &delivery{done: done}
@@ -157,8 +172,8 @@ func (s *Sink) Write(ctx context.Context, b *records.Batch, done deliver.Done) e
 	}
 }
 
-// begin counts a batch in; false after Close.
-func (s *Sink) begin() bool {
+// enter counts a batch in; false after Close.
+func (s *Sink) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -282,6 +297,7 @@ func (s *Sink) Close() error {
 	if s.cl == nil {
 		return nil
 	}
+	s.abort()
 	s.cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

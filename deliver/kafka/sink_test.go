@@ -113,7 +113,7 @@ func TestSink_WritesRecordsAsConnectDoes(t *testing.T) {
 // The vectors are those of Kafka's own Utils.murmur2 test.
 func TestPartitioner_IsJavas(t *testing.T) {
 	const n = 1 << 20
-	p := (&partitioner{kgo.UniformBytesPartitioner(64<<10, true, true, nil)}).ForTopic("t")
+	p := (&partitioner{inner: kgo.UniformBytesPartitioner(64<<10, true, true, nil)}).ForTopic("t")
 	for key, hash := range map[string]int32{"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
 		"a-little-bit-longer-string": -1486304829, "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971} {
 		r := &kgo.Record{Key: []byte(key), Partition: records.NoPartition}
