@@ -204,7 +204,15 @@ func (r *incarnation) open() error {
 	fail := func(sub string, err error) error {
 		return &taskError{stage: stageOpen, sub: sub, where: r.who, cause: err}
 	}
-	// The sink comes first: one with transactions ends those of an earlier incarnation, and
+	if tol := r.parts.Tolerance; tol != nil {
+		r.toleranceTouched = true
+		if err := tol.Open(r.work, func(err error) {
+			r.fail(&taskError{stage: stageRead, sub: "report failed records of", where: r.who, cause: err})
+		}); err != nil {
+			return fail("open dead letter queue", err)
+		}
+	}
+	// The sink comes before the offsets: one with transactions ends those of an earlier incarnation, and
 	// only then the offsets are what they will be.
 	r.sinkTouched = true
 	if err := r.parts.Sink.Open(r.work); err != nil {
@@ -215,14 +223,6 @@ func (r *incarnation) open() error {
 		var err error
 		if offsets, err = r.parts.Offsets.Load(r.work, r.connector); err != nil {
 			return fail("load offsets", err)
-		}
-	}
-	if tol := r.parts.Tolerance; tol != nil {
-		r.toleranceTouched = true
-		if err := tol.Open(r.work, func(err error) {
-			r.fail(&taskError{stage: stageRead, sub: "report failed records of", where: r.who, cause: err})
-		}); err != nil {
-			return fail("open dead letter queue", err)
 		}
 	}
 	if d, ok := r.parts.Source.(Drainer); ok {

@@ -121,16 +121,16 @@ func WorkerDef(mode Mode) *Def {
 	case Standalone:
 		d = d.With(Key{Name: OffsetFileKey, Type: StringType, Required: true}, exactlyOnceElsewhere())
 	case Embedded:
-		d = d.With(distributedKeys()...).With(exactlyOnceElsewhere())
+		d = d.With(distributedKeys(exactlyOnceElsewhere())...)
 	default:
-		d = d.With(distributedKeys()...)
+		d = d.With(distributedKeys(exactlyOnceKey())...)
 	}
 	return d.WithPatterns(Pattern{Match: func(string) bool { return true },
 		Doc: "settings of clients, converters and connectors; kept as they are (CW-73)"})
 }
 
 // distributedKeys are those of DistributedConfig alone (CW 2.2).
-func distributedKeys() []Key {
+func distributedKeys(exactlyOnce Key) []Key {
 	num := func(name, def string, t Type, check func(any) error) Key {
 		return Key{Name: name, Type: t, Default: def, HasDefault: true, Check: check}
 	}
@@ -144,7 +144,7 @@ func distributedKeys() []Key {
 		num("rebalance.timeout.ms", "60000", IntType, nil), num("scheduled.rebalance.max.delay.ms", "300000", IntType, limit),
 		num("connect.protocol", "sessioned", StringType, protocolCheck),
 		num("worker.sync.timeout.ms", "3000", IntType, nil), num("worker.unsync.backoff.ms", "300000", IntType, nil),
-		exactlyOnceKey(),
+		exactlyOnce,
 		num("client.id", "", StringType, nil),
 		num("inter.worker.key.ttl.ms", "3600000", IntType, limit),
 		num("inter.worker.key.generation.algorithm", "HmacSHA256", StringType, macAlgorithm),

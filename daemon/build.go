@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,6 +9,7 @@ import (
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
+	"github.com/anabranch/anabranch/daemon/store"
 	"github.com/anabranch/anabranch/daemon/tolerance"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
@@ -18,13 +20,20 @@ import (
 type buildEnv struct {
 	worker  *configs.Worker
 	metrics prometheus.Registerer
-	offsets actors.OffsetStore
+	offsets *store.Offsets
+	// fresh says why nothing may be stored at the moment: others may have the tasks (CW-224). nil is
+	// always.
+	fresh func() error
 	// useTopic notes an active topic (CW-270); nil when topic.tracking.enable is false.
 	useTopic func(connector string, task int, topic string)
 	// explain tells more about errors of Kafka clients; nil knows nothing more.
 	explain explainer
 	// clients are the statistics of the tasks' Kafka clients; nil counts nothing.
 	clients *javametrics.Clients
+	// fence is called before a task claims its transactional id, verify before and after (CW-271);
+	// generation is Connector.Generation of the configuration that the task has.
+	fence  func(ctx context.Context, connector string) error
+	verify func(ctx context.Context, w work, generation int) error
 }
 
 // taskEnv is what a plugin builds one task from. Its configurations hold resolved secrets.
@@ -35,6 +44,7 @@ type taskEnv struct {
 	plugin     *plugin
 	config     map[string]string // the connector's
 	taskConfig map[string]string
+	generation int // of the task configurations, see store.Connector
 	common     *configs.Def
 	log        *slog.Logger
 	counters   *tolerance.Counters // of the task, over its incarnations

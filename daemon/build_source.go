@@ -40,11 +40,15 @@ func sourceParts(makeSource sourceFunc) func(t taskEnv) (actors.Parts, error) {
 			return actors.Parts{}, err
 		}
 		registerer := t.registerer()
+		offsets, err := t.offsetTopics()
+		if err != nil {
+			return actors.Parts{}, err
+		}
 		failures, err := t.tolerance(v, registerer)
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		sink, err := t.producer(failures, registerer)
+		sink, transactions, err := t.producer(failures, registerer, v, offsets)
 		if err != nil {
 			return actors.Parts{}, err
 		}
@@ -56,7 +60,7 @@ func sourceParts(makeSource sourceFunc) func(t taskEnv) (actors.Parts, error) {
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		p := actors.Parts{Source: source, Sink: sink, NewChain: chain, Tolerance: failures, Offsets: t.offsets, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}
+		p := actors.Parts{Source: source, Sink: sink, NewChain: chain, Tolerance: failures, Offsets: offsets, Transactions: transactions, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}
 		t.retries(v, &p)
 		return p, nil
 	}
@@ -80,29 +84,47 @@ func (t *taskEnv) registerer() prometheus.Registerer {
 
 // producer makes the Kafka sink of a source connector. The settings come from the worker's
 // producer.* and the connector's producer.override.* (CW-112, CW-113).
-func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Registerer) (deliver.Sink, error) {
+func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Registerer, v *configs.Values, offsets *offsetTopics) (deliver.Sink, *actors.Transactions, error) {
 	props := t.clientProps("producer", producerOverride)
+	if t.worker.ExactlyOnceSources() {
+		for _, w := range exactlyOnceProducer(props, t.transactionalID()) {
+			t.log.Warn(w.Message, "key", w.Key)
+		}
+	}
 	s := kafkaprops.Producer(props)
 	if len(s.Problems) > 0 {
-		return nil, s.Problems
+		return nil, nil, s.Problems
 	}
 	cfg := deliverkafka.FromSettings(s)
 	cfg.Stats = t.clients.New(javametrics.ProducerClient, props[kafkaprops.ClientID])
 	cfg.Failures = failures
 	var err error
 	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
-		return nil, fmt.Errorf("key converter: %w", err)
+		return nil, nil, fmt.Errorf("key converter: %w", err)
 	}
 	if cfg.NewValue, err = t.converter(configs.ValueConverterKey); err != nil {
-		return nil, fmt.Errorf("value converter: %w", err)
+		return nil, nil, fmt.Errorf("value converter: %w", err)
 	}
 	if cfg.NewHeader, err = t.converter(configs.HeaderConverterKey); err != nil {
-		return nil, fmt.Errorf("header converter: %w", err)
+		return nil, nil, fmt.Errorf("header converter: %w", err)
 	}
 	if cfg.Topics, err = topicCreation(t.worker, t.config); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var sink deliver.Sink = deliverkafka.New(cfg, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+	var transactions *actors.Transactions
+	if t.worker.ExactlyOnceSources() {
+		cfg.Transactions = t.transactions(s, offsets)
+	}
+	kafka := deliverkafka.New(cfg, deliver.Env{Connector: t.connector, TaskID: t.task, Log: t.log, Metrics: registerer})
+	if cfg.Transactions != nil {
+		if transactions, err = t.boundary(v, s, offsets, kafka); err != nil {
+			return nil, nil, err
+		}
+	}
+	var sink deliver.Sink = kafka
+	if offsets.own != nil {
+		sink = &withOffsets{sink, offsets.own}
+	}
 	if t.explain != nil {
 		sink = &explainedSink{sink, t.explain}
 	}
@@ -110,7 +132,7 @@ func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Regi
 		connector, task, note := t.connector, t.task, t.useTopic
 		sink = watchTopics(sink, false, func(topic string) { note(connector, task, topic) })
 	}
-	return sink, nil
+	return sink, transactions, nil
 }
 
 // clientProps overlays the settings of one of the task's Kafka clients: what Connect sets, then

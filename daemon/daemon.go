@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/anabranch/anabranch/actors"
@@ -286,7 +287,11 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 			return nil, nil, err
 		}
 		h.configs.Fresh, h.statuses.Fresh = h.group.fresh, h.group.fresh
-		h.env.offsets = freshOffsets{h.offsets, h.group.fresh}
+		h.env.fresh = h.group.fresh
+	}
+	if w.ExactlyOnceSources() {
+		h.fenceZombies = h.fenceAsLeader
+		h.env.fence, h.env.verify = h.fenceTask, h.verifyTask
 	}
 	h.system = actors.New(actors.Options{
 		Log: log, Metrics: registry, Status: h.statuses,
@@ -316,10 +321,30 @@ func logs(w *configs.Worker, log *slog.Logger, explain explainer) (config, offse
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		made[purpose] = store.NewKafkaLog(t, purpose == "configs", opts, log)
+		if made[purpose], err = internalLog(w, t, purpose, opts, log); err != nil {
+			return nil, nil, nil, err
+		}
 		if explain != nil {
 			made[purpose] = &explainedLog{made[purpose], explain}
 		}
 	}
 	return made["configs"], made["offsets"], made["statuses"], nil
+}
+
+// internalLog makes one of the worker's own logs. With exactly-once delivery configurations and
+// offsets count when they are committed (CW-157), and the leader writes configurations in
+// transactions (CW-170).
+func internalLog(w *configs.Worker, t configs.Topic, purpose string, opts []kgo.Opt, log *slog.Logger) (store.Log, error) {
+	l := store.NewKafkaLog(t, purpose == "configs", opts, log)
+	if w.ExactlyOnceSources() && purpose != "statuses" {
+		l.ReadCommitted()
+	}
+	if w.TransactionalLeader() && purpose == "configs" {
+		leader, err := internalOpts(w, "configs-leader")
+		if err != nil {
+			return nil, err
+		}
+		l.LeadAs(leaderID(w.GroupID), leader)
+	}
+	return l, nil
 }

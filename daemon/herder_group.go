@@ -44,6 +44,9 @@ type group interface {
 type alone struct{ h *herder }
 
 func (a *alone) start(ctx context.Context) error {
+	if err := a.h.configs.Lead(ctx); err != nil {
+		return err
+	}
 	a.h.setStage("starting connectors")
 	a.rejoin(ctx, "the worker starts")
 	a.h.settle(ctx)

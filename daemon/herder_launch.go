@@ -139,7 +139,7 @@ func (h *herder) builder(c store.Connector, id int, task map[string]string) func
 			return actors.Parts{}, &javaError{"org.apache.kafka.connect.errors.ConnectException", h.plugins.unknownClass(config[configs.ClassKey])}
 		}
 		return pl.build(taskEnv{
-			buildEnv: h.env, connector: c.Name, task: id, plugin: pl, config: config, taskConfig: taskConfig,
+			buildEnv: h.env, connector: c.Name, task: id, plugin: pl, config: config, taskConfig: taskConfig, generation: c.Generation,
 			common: h.commonDef(pl), log: h.log.With(keyConnector, c.Name, keyTask, id), counters: counters,
 		})
 	}

@@ -132,7 +132,11 @@ func (g *members) reacted(offset int64) {
 // tick takes the newest session key, and as the leader writes one when it is due (CW-247).
 func (g *members) tick(ctx context.Context) {
 	g.takeKey()
-	if _, own := g.leader(); !own || !g.signed() || !g.h.signer.NeedsKey(time.Now()) {
+	_, own := g.leader()
+	if own && !g.h.configs.Led() && !g.claim(ctx) {
+		return
+	}
+	if !own || !g.signed() || !g.h.signer.NeedsKey(time.Now()) {
 		return
 	}
 	k := g.h.signer.NewKey(time.Now())
@@ -141,6 +145,15 @@ func (g *members) tick(ctx context.Context) {
 		return
 	}
 	g.takeKey()
+}
+
+// claim fences the leader before (CW-170).
+func (g *members) claim(ctx context.Context) bool {
+	err := g.h.configs.Lead(ctx)
+	if err != nil {
+		g.log.Warn("claim the config topic as the leader, trying again", keyErr, err)
+	}
+	return err == nil
 }
 
 func (g *members) takeKey() {
@@ -226,6 +239,9 @@ func (g *members) Assigned(ctx context.Context, given cluster.Given) {
 		g.h.end(loop, strays[:n], false)
 		g.log.Info("work is assigned", "generation", given.Generation, "leader", given.LeaderURL, "leads", given.IsLeader,
 			"owned", len(given.Owned), "started", len(given.Started), "revoked", len(given.Revoked))
+		if given.IsLeader {
+			g.claim(loop) // also when it was the leader: another one may have been in between
+		}
 		g.h.take(all, given.Offset)
 		g.tick(loop)
 		g.h.settle(loop)

@@ -47,7 +47,12 @@ func (h *herder) Offsets(ctx context.Context, name string) ([]records.Position, 
 		return nil, rest.NotFound("Connector %s not found", name)
 	}
 	if h.kind(c) != sinkType {
-		return h.offsets.Load(ctx, name)
+		offsets, err := h.sourceOffsets(c)
+		if err != nil {
+			return nil, err
+		}
+		defer offsets.close(h.log)
+		return offsets.Load(ctx, name)
 	}
 	list, err := h.cluster.GroupOffsets(ctx, sinkGroup(name, c.Config))
 	if err != nil {
@@ -75,6 +80,9 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 	if positions == nil {
 		verb = "reset"
 	}
+	if err := h.fenceBefore(ctx, name); err != nil {
+		return "", err
+	}
 	confirmed := false
 	err := h.do(ctx, "changing the offsets of connector "+name, func(ctx context.Context) error {
 		if err := h.configs.Refresh(ctx); err != nil {
@@ -95,8 +103,13 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 		if pl.kind == sinkType {
 			return h.alterSink(ctx, sinkGroup(name, c.Config), positions)
 		}
+		offsets, err := h.sourceOffsets(c)
+		if err != nil {
+			return err
+		}
+		defer offsets.close(h.log)
 		if positions == nil {
-			known, err := h.offsets.Load(ctx, name)
+			known, err := offsets.Load(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -104,7 +117,7 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 				positions = append(positions, records.Position{Partition: p.Partition})
 			}
 		}
-		return h.offsets.Store(ctx, name, positions)
+		return offsets.Store(ctx, name, positions)
 	})
 	if err != nil {
 		return "", err

@@ -40,7 +40,9 @@ type plugin struct {
 	// confirmsOffsets says that the Java connector itself accepts altered offsets, which only
 	// changes the text of the answer (CW-43).
 	confirmsOffsets bool
-	definition      func() *configs.Def
+	// exactlyOnce is the Java connector's answer to exactlyOnceSupport; nil says nothing (CW-277).
+	exactlyOnce func(config map[string]string) bool
+	definition  func() *configs.Def
 	// validate looks at what the definition cannot see, such as the server; nil is nothing to look at.
 	validate func(ctx context.Context, v *configs.Values) []configs.Problem
 	// taskConfigs makes the configurations of at most max tasks.
@@ -54,10 +56,12 @@ func pluginTable() []plugin {
 		{
 			class: mysql.Class, taskClass: "io.debezium.connector.mysql.MySqlConnectorTask", kind: sourceType, version: debeziumVersion,
 			definition: mysql.Definition, validate: mysql.Validate, taskConfigs: mysql.TaskConfigs,
-			build: sourceParts(mysql.NewFromValues),
+			exactlyOnce: func(map[string]string) bool { return true },
+			build:       sourceParts(mysql.NewFromValues),
 		},
 		{
 			class: capturefile.SourceClass, taskClass: "org.apache.kafka.connect.file.FileStreamSourceTask", kind: sourceType, version: kafkaVersion, confirmsOffsets: true,
+			exactlyOnce: func(c map[string]string) bool { return c["file"] != "" }, // not from standard input
 			definition:  capturefile.Definition,
 			taskConfigs: func(c map[string]string, _ int) ([]map[string]string, error) { return capturefile.TaskConfigs(c), nil },
 			build:       sourceParts(func(v *configs.Values, env capture.Env) (capture.Source, error) { return capturefile.New(v, env), nil }),

@@ -383,7 +383,7 @@ func TestREST_BadInputCreatesNothing(t *testing.T) {
 		{"bad converter setting", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","key.converter":"org.apache.kafka.connect.json.JsonConverter","key.converter.schemas.enable":"maybe"}`, 400, `key.converter.schemas.enable`},
 		{"unknown transform", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","transforms":"a","transforms.a.type":"Nope"}`, 400, `transforms.a.type`},
 		{"unknown tolerance", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","errors.tolerance":"some"}`, 400, `Invalid value some for configuration errors.tolerance: `},
-		{"exactly once", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","exactly.once.support":"required"}`, 400, `configuration exactly.once.support`},
+		{"exactly once", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","exactly.once.support":"required"}`, 400, `This worker does not have exactly-once source support enabled.`},
 		{"topic creation", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","topic.creation.default.partitions":"1"}`, 400, `topic.creation.default.replication.factor`},
 		{"null value", "PUT", "/connectors/x/config", jsonCT, `{"connector.class":"FileStreamSource","topic":"t","file":null}`, 400, `Null value can not be supplied as the configuration value.`},
 		{"empty segment", "GET", "/connectors//config", jsonCT, ``, 400, `HTTP 400`},

@@ -77,6 +77,7 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	v.warnings = append(v.warnings, chain.Warnings()...)
 	v.addTransforms(config)
 	v.groups = append(v.groups, groupsOf(pl.definition())...)
+	h.checkExactlyOnce(v, config)
 	h.checkConverters(v, config)
 	h.checkClients(v, config)
 	if pl.kind == sourceType {
@@ -186,6 +187,9 @@ func (h *herder) checkClients(v *verdict, config map[string]string) {
 	}
 	for _, f := range families {
 		props := kafkaprops.Below(config, f.prefix)
+		if f.prefix == producerOverride && v.plugin.kind == sourceType && h.worker.ExactlyOnceSources() {
+			v.warnings = append(v.warnings, h.exactlyOnceOverrides(props, config)...)
+		}
 		if len(props) == 0 {
 			continue
 		}

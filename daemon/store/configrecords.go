@@ -119,6 +119,7 @@ func (c *Configs) applyCommit(name string, r Record) {
 	}
 	c.note(func(n *Changes) { n.Tasks = mark(n.Tasks, name) })
 	s.fencing = true // CW-162
+	c.taskSets[name]++
 	set := map[int]map[string]string{}
 	for i := range int(n) {
 		t, ok := s.deferred[i]

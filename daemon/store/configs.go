@@ -52,6 +52,8 @@ type Connector struct {
 	// FencingPending says that a task set was committed since (CW-162).
 	FencedTasks    int
 	FencingPending bool
+	// Generation counts the task sets that were committed under this name (CW-271).
+	Generation int
 }
 
 // Configs is the store of connector configurations.
@@ -64,6 +66,7 @@ type Configs struct {
 	mu         sync.RWMutex // guards the fields below
 	connectors map[string]*connectorState
 	fenced     map[string]int // task-count records; they outlive their connectors
+	taskSets   map[string]int // committed so far; they outlive their connectors too
 	key        *SessionKey
 	offset     int64
 	live       bool // the log is read to its end: what comes now is news
@@ -84,7 +87,7 @@ type connectorState struct {
 
 // NewConfigs makes a store over a log.
 func NewConfigs(log Log, logger *slog.Logger) *Configs {
-	return &Configs{log: log, slog: logger, connectors: map[string]*connectorState{}, fenced: map[string]int{}, wake: make(chan struct{}, 1)}
+	return &Configs{log: log, slog: logger, connectors: map[string]*connectorState{}, fenced: map[string]int{}, taskSets: map[string]int{}, wake: make(chan struct{}, 1)}
 }
 
 // Open reads everything. What it finds is no change.
@@ -124,7 +127,7 @@ func (c *Configs) Get(name string) (Connector, bool) {
 		return Connector{}, false
 	}
 	out := Connector{Name: name, Config: s.config, Target: s.target, Inconsistent: s.broken, Applied: s.applied,
-		FencedTasks: c.fenced[name], FencingPending: s.fencing}
+		FencedTasks: c.fenced[name], FencingPending: s.fencing, Generation: c.taskSets[name]}
 	if !s.broken {
 		for i := range s.count {
 			out.Tasks = append(out.Tasks, s.tasks[i])

@@ -23,6 +23,8 @@ type LeaderLog interface {
 	Log
 	// Claim fences whoever claimed the log before.
 	Claim(ctx context.Context) error
+	// Claimed tells whether the claim still holds, as far as this worker knows.
+	Claimed() bool
 	// AppendAsLeader is Append in one transaction; ErrFenced if another worker has claimed the
 	// log since, until Claim is called again.
 	AppendAsLeader(ctx context.Context, recs ...Record) error
@@ -57,6 +59,16 @@ func (l *KafkaLog) Claim(ctx context.Context) error {
 	}
 	l.leader.claimed = true
 	return nil
+}
+
+// Claimed implements LeaderLog.
+func (l *KafkaLog) Claimed() bool {
+	if l.leader == nil {
+		return true
+	}
+	l.leader.mu.Lock()
+	defer l.leader.mu.Unlock()
+	return l.leader.claimed
 }
 
 // AppendAsLeader implements LeaderLog.
@@ -149,6 +161,12 @@ func (c *Configs) Lead(ctx context.Context) error {
 		return l.Claim(ctx)
 	}
 	return nil
+}
+
+// Led tells whether this worker may write configurations as the leader, as far as it knows.
+func (c *Configs) Led() bool {
+	l, ok := c.log.(LeaderLog)
+	return !ok || l.Claimed()
 }
 
 // append writes as the leader, or, where any worker may, as anybody.

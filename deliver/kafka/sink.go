@@ -84,6 +84,9 @@ func New(cfg Config, env deliver.Env) *Sink {
 
 // Open implements deliver.Sink. It waits for a broker to answer.
 func (s *Sink) Open(ctx context.Context) error {
+	if err := s.txn.before(ctx); err != nil {
+		return err
+	}
 	s.m = newMetrics(s.env.Metrics)
 	opts := append([]kgo.Opt{}, s.cfg.Client...)
 	part := &partitioner{inner: s.cfg.Partitioner}
@@ -105,9 +108,12 @@ func (s *Sink) Open(ctx context.Context) error {
 		// Asking the broker about a topic with this option would create it, with other settings than the rules'.
 		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
-	opts = append(opts, kgo.WithLogger(&gate{kafkaprops.NewClientLog(s.env.Log), s.end}),
-		// Only after a failure or a close, when the task will come again with everything.
-		kgo.AllowIdempotentProduceCancellation())
+	opts = append(opts, kgo.WithLogger(&gate{kafkaprops.NewClientLog(s.env.Log), s.end}))
+	if s.txn == nil {
+		// Only after a failure or a close, when the task will come again with everything. What a
+		// transaction holds need not be taken back, it is aborted.
+		opts = append(opts, kgo.AllowIdempotentProduceCancellation())
+	}
 	if s.cfg.Stats != nil {
 		opts = append(opts, kgo.WithHooks(s.cfg.Stats))
 	}

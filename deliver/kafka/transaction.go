@@ -23,10 +23,10 @@ type Transactions struct {
 	Timeout time.Duration
 	// OffsetsTopic is the topic to which Commit writes; records of the source must not go there.
 	OffsetsTopic string
-	// Verify tells whether the task is still this worker's to run. It is asked right before the
-	// id is claimed, since that ends the transaction of whoever has it, and right after (CW-271).
-	// nil asks nobody.
-	Verify func(ctx context.Context) error
+	// Before is called before the id is claimed, since that ends the transaction of whoever has
+	// it, and After right after: they tell whether the task is still this worker's to run
+	// (CW-271). nil asks nobody.
+	Before, After func(ctx context.Context) error
 }
 
 // transaction is the state of a transactional Sink.
@@ -47,19 +47,22 @@ func (t *transaction) options() []kgo.Opt {
 	return opts
 }
 
+func (t *transaction) before(ctx context.Context) error {
+	if t == nil || t.Before == nil {
+		return nil
+	}
+	return t.Before(ctx)
+}
+
 // claim makes the id ours: earlier owners are fenced, their transaction is at its end.
 func (s *Sink) claim(ctx context.Context) error {
-	verify := s.txn.Verify
-	if verify == nil {
-		verify = func(context.Context) error { return nil }
-	}
-	if err := verify(ctx); err != nil {
-		return err
-	}
 	if _, _, err := s.cl.ProducerID(ctx); err != nil {
 		return classify("claim transactional id", s.txn.ID, err)
 	}
-	return verify(ctx)
+	if s.txn.After == nil {
+		return nil
+	}
+	return s.txn.After(ctx)
 }
 
 // begin opens a transaction unless one is open. A sink without transactions has nothing to open.
