@@ -67,7 +67,9 @@ func newOnceWorld(t *testing.T) *onceWorld {
 }
 
 func (o *onceWorld) props(more map[string]string) map[string]string {
-	p := map[string]string{"exactly.once.source.support": "enabled", "offset.flush.interval.ms": "1000", "offset.storage.partitions": "3"}
+	p := map[string]string{"exactly.once.source.support": "enabled", "offset.flush.interval.ms": "1000", "offset.storage.partitions": "3",
+		// Who was killed or frozen is soon forgotten by the group.
+		"session.timeout.ms": "3000", "heartbeat.interval.ms": "500", "scheduled.rebalance.max.delay.ms": "0"}
 	maps.Copy(p, more)
 	return p
 }
