@@ -13,7 +13,8 @@ import (
 //
 // Its end is that of all records, committed or not: whoever reads to the end waits for the
 // transactions that are open at that moment, because one of them may hold back records that were
-// committed behind it.
+// committed behind it. Open does not: what a killed worker left open is ended by its tasks when
+// they start again, and they start after this.
 func (l *KafkaLog) ReadCommitted() { l.committed = true }
 
 func (l *KafkaLog) isolation() kgo.Opt {
@@ -21,6 +22,14 @@ func (l *KafkaLog) isolation() kgo.Opt {
 		return kgo.FetchIsolationLevel(kgo.ReadCommitted())
 	}
 	return kgo.FetchIsolationLevel(kgo.ReadUncommitted())
+}
+
+// readable lists the offsets up to which Open reads.
+func (l *KafkaLog) readable(adm *kadm.Client) func(context.Context, ...string) (kadm.ListedOffsets, error) {
+	if l.committed {
+		return adm.ListCommittedOffsets
+	}
+	return adm.ListEndOffsets
 }
 
 // heldBack tells whether an open transaction is why nothing comes although the end of the log is

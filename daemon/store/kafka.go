@@ -129,7 +129,7 @@ func (l *KafkaLog) prepare(ctx context.Context, adm *kadm.Client) (starts, ends 
 		return nil, nil, err
 	}
 	if starts, err = l.offsets(ctx, adm.ListStartOffsets, partitions); err == nil {
-		ends, err = l.offsets(ctx, adm.ListEndOffsets, partitions)
+		ends, err = l.offsets(ctx, l.readable(adm), partitions)
 	}
 	if err != nil {
 		return nil, nil, l.fail(err, "", false)

@@ -17,6 +17,10 @@ var ErrFenced = errors.New("another worker of this group has claimed the config 
 // claimWithin bounds how long a claim waits for the transaction of the leader before.
 const claimWithin = 60 * time.Second
 
+// leaderTransaction is the transaction.timeout.ms of a leader: everybody who reads to the end of
+// the log waits for a transaction that a killed one has left open.
+const leaderTransaction = 10 * time.Second
+
 // LeaderLog is a Log that one worker at a time can claim, so that what others write as leader is
 // refused from then on (CW-170). Append goes on to work for everybody.
 type LeaderLog interface {
@@ -121,7 +125,7 @@ func (w *leaderWriter) open(ctx context.Context) error {
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerLinger(0),
 		kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.TransactionalID(w.id),
+		kgo.TransactionalID(w.id), kgo.TransactionTimeout(leaderTransaction),
 	}, w.opts...)...)
 	if err != nil {
 		return err
