@@ -59,7 +59,7 @@ func commonClientProps(w *configs.Worker) map[string]string {
 	// What producers and consumers both know is what every client knows.
 	producer, consumer := kafkaprops.ProducerDef(), kafkaprops.ConsumerDef()
 	for k, v := range w.Raw {
-		if producer.Knows(k) && consumer.Knows(k) {
+		if producer.Knows(k) && consumer.Knows(k) && !strings.HasPrefix(k, configs.ProvidersKey) {
 			own[k] = v
 		}
 	}

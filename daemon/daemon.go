@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -87,30 +86,30 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range worker.Warnings {
 		log.Warn(w.Message, "key", w.Key)
 	}
-	if err := notYet(worker); err != nil {
+	logins, err := readLogins(worker)
+	if err != nil {
 		return &ConfigError{err}
+	}
+	addClientLogin(worker, logins)
+	for _, w := range clientWarnings(worker) {
+		log.Warn(w.Message, "key", w.Key)
 	}
 	other := "choose another port with listeners in the worker file"
 	if worker.Mode == configs.Embedded {
 		other = "is anabranch running already? choose other ports with -rest-port and -broker-port"
 	}
-	listeners, err := listen(worker.Listeners, other)
+	listeners, err := listen(worker, other, log)
 	if err != nil {
 		return err
 	}
-	closeAll := func() {
-		for _, l := range listeners {
-			_ = l.Close() // the process ends
-		}
-	}
 	if o.Listening != nil {
-		o.Listening(listeners[0].Addr().String())
+		o.Listening(listeners.main[0].Addr().String())
 	}
 	var explain explainer
 	if worker.Mode == configs.Embedded {
 		broker, err := embedded.Start(o.DataDir, portOf(o.BrokerPort, embedded.DefaultPort), log)
 		if err != nil {
-			closeAll()
+			listeners.close()
 			return err
 		}
 		defer func() {
@@ -122,29 +121,37 @@ func Run(ctx context.Context, o Options) error {
 		worker.Bootstrap = []string{broker.Addr()}
 		worker.Raw[configs.BootstrapServersKey] = broker.Addr()
 		log.Warn("embedded mode: for trying out, with a broker in this process; delivery is at least once",
-			"data", o.DataDir, "broker", broker.Addr(), "rest", listeners[0].Addr().String())
+			"data", o.DataDir, "broker", broker.Addr(), "rest", listeners.main[0].Addr().String())
 	}
-	h, handler, err := assemble(worker, files, levels, log, listeners[0].Addr(), explain)
+	h, routes, err := assemble(worker, files, levels, log, advertised(worker, listeners.main), explain)
+	if err == nil {
+		routes.Authenticate, err = authenticator(worker, logins)
+	}
+	var servers []served
+	if err == nil {
+		servers, err = listeners.servers(worker, routes, log)
+	}
 	if err != nil {
-		closeAll()
+		listeners.close()
 		return &ConfigError{err}
 	}
-	return serve(ctx, h, handler, listeners, log)
+	return serve(ctx, h, servers, log)
 }
 
 // serve runs the herder and the REST until ctx ends or the start fails, then closes in the
 // order REST, connectors, stores.
-func serve(ctx context.Context, h *herder, handler http.Handler, listeners []net.Listener, log *slog.Logger) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+func serve(ctx context.Context, h *herder, servers []served, log *slog.Logger) error {
 	g, gctx := errgroup.WithContext(ctx)
 	herding, stopHerder := context.WithCancel(context.Background())
-	for _, l := range listeners {
-		g.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve REST on %s: %w", l.Addr(), err)
-			}
-			return nil
-		})
+	for _, s := range servers {
+		for _, l := range s.listeners {
+			g.Go(func() error {
+				if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+					return fmt.Errorf("serve REST on %s: %w", l.Addr(), err)
+				}
+				return nil
+			})
+		}
 	}
 	g.Go(func() error { return h.run(herding) })
 	g.Go(func() error { return superviseService(gctx, h, log) })
@@ -154,8 +161,10 @@ func serve(ctx context.Context, h *herder, handler http.Handler, listeners []net
 		log.Info("worker is stopping")
 		drain, cancel := context.WithTimeout(context.Background(), restDrainWithin)
 		defer cancel()
-		if err := server.Shutdown(drain); err != nil {
-			_ = server.Close() // requests that wait for the herder are cut off
+		for _, s := range servers {
+			if err := s.Shutdown(drain); err != nil {
+				_ = s.Close() // requests that wait for the herder are cut off
+			}
 		}
 		stopHerder()
 		return nil
@@ -246,15 +255,15 @@ func embeddedWorker(o Options) map[string]string {
 }
 
 // assemble makes the rooms; nothing is opened yet.
-func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, log *slog.Logger, bound net.Addr, explain explainer) (*herder, http.Handler, error) {
+func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, log *slog.Logger, url string, explain explainer) (*herder, rest.Options, error) {
 	registry := metrics.NewRegistry()
 	k, err := newCluster(w, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, rest.Options{}, err
 	}
 	configLog, offsetLog, statusLog, err := logs(w, log, explain)
 	if err != nil {
-		return nil, nil, err
+		return nil, rest.Options{}, err
 	}
 	generation := int64(distributedEpoch)
 	if w.Mode == configs.Standalone {
@@ -264,14 +273,16 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		worker: w, log: log, plugins: newPlugins(pluginTable()), cluster: k, files: files,
 		configs:  store.NewConfigs(configLog, log),
 		offsets:  store.NewOffsets(offsetLog, log),
-		statuses: store.NewStatuses(statusLog, workerID(w, bound), generation, log),
+		statuses: store.NewStatuses(statusLog, workerID(url), generation, log),
 	})
 	h.statuses.VersionOf = h.version
-	h.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if h.client, err = workerClient(w); err != nil {
+		return nil, rest.Options{}, err
+	}
 	samples := javametrics.Spec{Sample: w.SampleWindow, Count: w.Samples}
 	names, err := metrics.LoadRules(w.MetricNames, w.MetricExporter)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
+		return nil, rest.Options{}, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
 	}
 	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
 	if w.TopicTracking {
@@ -280,11 +291,11 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	if w.Mode == configs.Distributed {
 		signing, err := cluster.ReadSigning(w.Raw)
 		if err != nil {
-			return nil, nil, err
+			return nil, rest.Options{}, err
 		}
 		h.signer = cluster.NewSigner(signing)
-		if h.group, err = newMembers(h, w, advertisedURL(w, bound)); err != nil {
-			return nil, nil, err
+		if h.group, err = newMembers(h, w, url); err != nil {
+			return nil, rest.Options{}, err
 		}
 		h.configs.Fresh, h.statuses.Fresh = h.group.fresh, h.group.fresh
 		h.env.fresh = h.group.fresh
@@ -300,14 +311,13 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	registry.MustRegister(metrics.NewWorker(h.instances), metrics.NewMBeans(h.beans, names))
 	options := rest.Options{
 		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
-		AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods,
 		Client: h.client, TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
 	}
 	h.levels = levels
 	if !w.AdminOff {
 		options.Loggers = levels
 	}
-	return h, rest.NewServer(options), nil
+	return h, options, nil
 }
 
 // logs makes the storage of configurations, offsets and statuses for the worker's mode.

@@ -1,36 +1,102 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/kafkaprops"
+	"github.com/anabranch/anabranch/daemon/logging"
+	"github.com/anabranch/anabranch/daemon/rest"
 )
 
-// notYet refuses what the worker file can say and this process does not do.
-func notYet(w *configs.Worker) error {
-	for _, l := range w.Listeners {
-		if l.Secure {
-			return fmt.Errorf("https listeners are not honoured yet; use http behind a proxy")
-		}
-	}
-	switch {
-	case len(w.AdminListeners) > 0:
-		return fmt.Errorf("separate admin listeners are not honoured yet; leave admin.listeners out to serve /admin with the rest, or empty to switch it off")
-	case w.BasicAuth:
-		return fmt.Errorf("REST extensions are not honoured yet; put a proxy with authentication in front")
-	case len(w.ResponseHeaders) > 0:
-		return fmt.Errorf("response.http.headers.config is not honoured yet")
-	}
-	return nil
+// Prefixes of the TLS settings of listeners. If any key has the prefix, only those count; if
+// none has, the bare ssl.* do (CW-89).
+const (
+	httpsPrefix      = "listeners.https."
+	adminHTTPSPrefix = "admin.listeners.https."
+)
+
+// bound is a listener that is bound.
+type bound struct {
+	net.Listener
+	asked configs.Listener
 }
 
-// listen binds every listener; other is what to do when a port is taken.
-func listen(listeners []configs.Listener, other string) ([]net.Listener, error) {
-	var out []net.Listener
+// front is all that the process listens on for REST.
+type front struct {
+	main, admin []bound
+}
+
+func (f *front) close() {
+	for _, l := range append(append([]bound(nil), f.main...), f.admin...) {
+		_ = l.Close() // the process ends
+	}
+}
+
+// listen reads the TLS settings, then binds every listener; other is what to do when a port is taken.
+func listen(w *configs.Worker, other string, log *slog.Logger) (*front, error) {
+	main, err := serverTLS(w, w.Listeners, httpsPrefix, log)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := serverTLS(w, w.AdminListeners, adminHTTPSPrefix, log)
+	if err != nil {
+		return nil, err
+	}
+	f := &front{}
+	if f.main, err = bind(w.Listeners, main, other); err == nil {
+		f.admin, err = bind(w.AdminListeners, admin, other)
+	}
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// served is a server with what it listens on.
+type served struct {
+	*http.Server
+	listeners []bound
+}
+
+// servers puts the routes on the listeners: /admin on those of its own, if there are any.
+func (f *front) servers(w *configs.Worker, routes rest.Options, log *slog.Logger) ([]served, error) {
+	main := routes
+	if len(f.admin) > 0 {
+		main.Loggers = nil
+	}
+	access := log.With(logging.LoggerKey, rest.LoggerName)
+	if w.Mode == configs.Embedded {
+		access = nil // who tries it out reads the log himself
+	}
+	handler, err := rest.Public{Access: access, AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods, Headers: w.ResponseHeaders}.Wrap(rest.NewServer(main))
+	if err != nil {
+		return nil, err
+	}
+	make := func(h http.Handler, on []bound) served {
+		return served{&http.Server{Handler: h, ReadHeaderTimeout: readHeaderWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}, on}
+	}
+	out := []served{make(handler, f.main)}
+	if len(f.admin) > 0 {
+		admin, err := rest.Public{Access: access}.Wrap(rest.NewAdmin(routes))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, make(admin, f.admin))
+	}
+	return out, nil
+}
+
+func bind(listeners []configs.Listener, cfg *tls.Config, other string) ([]bound, error) {
+	var out []bound
 	for _, a := range listeners {
 		l, err := net.Listen("tcp", a.Address())
 		if err != nil {
@@ -39,16 +105,78 @@ func listen(listeners []configs.Listener, other string) ([]net.Listener, error) 
 			}
 			return nil, fmt.Errorf("listen for REST on %s: %w (%s)", a.Address(), errors.Unwrap(err), other)
 		}
-		out = append(out, l)
+		if a.Secure {
+			l = tls.NewListener(l, cfg)
+		}
+		out = append(out, bound{l, a})
 	}
 	return out, nil
 }
 
-// workerID is host:port as others reach this worker (CW-33, CW-84).
-func workerID(w *configs.Worker, bound net.Addr) string {
-	host, port, _ := net.SplitHostPort(bound.String()) // a bound address always has both
-	asked := w.Listeners[0].Host
-	switch {
+// listenerTLSKeys are the TLS settings with a prefix, or the bare ones.
+func listenerTLSKeys(w *configs.Worker, prefix string) (props map[string]string, shown string) {
+	if own := kafkaprops.Below(w.Raw, prefix); len(own) > 0 {
+		return own, prefix
+	}
+	return only(w.Raw, "ssl."), ""
+}
+
+func serverTLS(w *configs.Worker, listeners []configs.Listener, prefix string, log *slog.Logger) (*tls.Config, error) {
+	for _, l := range listeners {
+		if !l.Secure {
+			continue
+		}
+		props, shown := listenerTLSKeys(w, prefix)
+		cfg, warnings, err := kafkaprops.ServerTLS(props)
+		if err != nil {
+			if shown != "" {
+				err = fmt.Errorf("%s: %w", strings.TrimSuffix(shown, "."), err)
+			}
+			return nil, &ConfigError{err}
+		}
+		for _, warning := range warnings {
+			log.Warn(warning.Message, "key", shown+warning.Key)
+		}
+		return cfg, nil
+	}
+	return nil, nil
+}
+
+// workerClient asks other workers, with the TLS settings of the listeners (CW-10). It follows no redirects.
+func workerClient(w *configs.Worker) (*http.Client, error) {
+	props, shown := listenerTLSKeys(w, httpsPrefix)
+	props = only(props, "ssl.")
+	delete(props, "ssl.client.auth")
+	cfg, s := kafkaprops.TLS(props)
+	if len(s.Problems) > 0 {
+		return nil, fmt.Errorf("TLS settings for requests to other workers (%sssl.*): %w", shown, s.Problems)
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = cfg
+	t.Proxy = nil
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// advertised is the URL under which others reach this worker (CW-84).
+func advertised(w *configs.Worker, main []bound) string {
+	scheme := w.AdvertisedScheme
+	if scheme == "" {
+		scheme = "https"
+		for _, l := range main {
+			if !l.asked.Secure {
+				scheme = "http"
+			}
+		}
+	}
+	at := main[0]
+	for _, l := range main {
+		if l.asked.Scheme() == scheme {
+			at = l
+			break
+		}
+	}
+	host, port, _ := net.SplitHostPort(at.Addr().String()) // a bound address always has both
+	switch asked := at.asked.Host; {
 	case w.AdvertisedHost != "":
 		host = w.AdvertisedHost
 	case asked == "" || asked == "0.0.0.0" || asked == "::":
@@ -62,7 +190,13 @@ func workerID(w *configs.Worker, bound net.Addr) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return host + ":" + port
+	return scheme + "://" + host + ":" + port + "/"
+}
+
+// workerID is host:port of the advertised URL (CW-33).
+func workerID(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	return strings.TrimSuffix(rest, "/")
 }
 
 // ownAddress is the first address of this machine that others may reach.
@@ -74,18 +208,4 @@ func ownAddress() string {
 		}
 	}
 	return "127.0.0.1"
-}
-
-// advertisedURL is where other workers reach this one (CW-84, CW-204).
-func advertisedURL(w *configs.Worker, bound net.Addr) string {
-	scheme := w.AdvertisedScheme
-	if scheme == "" {
-		scheme = "https"
-		for _, l := range w.Listeners {
-			if !l.Secure {
-				scheme = "http"
-			}
-		}
-	}
-	return strings.ToLower(scheme) + "://" + workerID(w, bound) + "/"
 }

@@ -17,7 +17,9 @@ const (
 	root            = "root"
 	connectorPrefix = "connector."
 	connectorAttr   = "connector"
-	never           = slog.Level(1 << 20) // OFF
+	// LoggerKey is the attribute that names the logger of a line, which has a level of its own if it was set.
+	LoggerKey = "logger"
+	never     = slog.Level(1 << 20) // OFF
 )
 
 // Levels are the levels of all loggers. It implements rest.Loggers.
@@ -27,8 +29,8 @@ type Levels struct {
 	mu     sync.Mutex // guards levels; readers on the hot path use general and byName
 	levels map[string]level
 
-	general atomic.Int64 // the level of lines without a connector of their own
-	byName  atomic.Pointer[map[string]slog.Level]
+	general atomic.Int64                          // the level of lines without a connector of their own
+	byName  atomic.Pointer[map[string]slog.Level] // connectors by their names, loggers after a "/"
 }
 
 type level struct {
@@ -94,6 +96,8 @@ func (l *Levels) publish() {
 	for name, v := range l.levels {
 		if c, ok := strings.CutPrefix(name, connectorPrefix); ok {
 			byName[c] = words[v.word]
+		} else if name == rest.LoggerName {
+			byName["/"+name] = words[v.word]
 		} else {
 			general = min(general, words[v.word])
 		}
@@ -107,11 +111,17 @@ type handler struct {
 	text      slog.Handler
 	levels    *Levels
 	connector string
+	logger    string
 }
 
 func (h *handler) Enabled(_ context.Context, lv slog.Level) bool {
 	if h.connector != "" {
 		if own, ok := (*h.levels.byName.Load())[h.connector]; ok {
+			return lv >= own
+		}
+	}
+	if h.logger != "" {
+		if own, ok := (*h.levels.byName.Load())[h.logger]; ok {
 			return lv >= own
 		}
 	}
@@ -126,6 +136,9 @@ func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		if a.Key == connectorAttr {
 			n.connector = a.Value.String()
+		}
+		if a.Key == LoggerKey {
+			n.logger = "/" + a.Value.String()
 		}
 	}
 	return &n

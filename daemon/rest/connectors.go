@@ -159,7 +159,7 @@ func fillName(config map[string]string, name string) error {
 
 // created sets the Location of a new connector: absolute and percent-encoded (CW-05).
 func (r request) created(name string) {
-	r.w.Header().Set("Location", "http://"+r.Host+"/connectors/"+url.PathEscape(name))
+	r.w.Header().Set("Location", r.base()+"/connectors/"+url.PathEscape(name))
 }
 
 func (s *Server) get(r request) (int, any, error) {

@@ -75,11 +75,7 @@ func (s *Server) forward(r request, body *keptBody, e *Elsewhere) error {
 	}
 	if at := resp.Header.Get("Location"); at != "" { // ours, as the client knows us
 		if u, err := url.Parse(at); err == nil {
-			scheme := "http"
-			if r.TLS != nil {
-				scheme = "https"
-			}
-			r.w.Header().Set("Location", scheme+"://"+r.Host+u.EscapedPath())
+			r.w.Header().Set("Location", r.base()+u.EscapedPath())
 		}
 	}
 	if len(answer) == 0 {

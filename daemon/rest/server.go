@@ -33,8 +33,8 @@ type Options struct {
 	Loggers Loggers      // /admin/loggers; nil is 404 (CW-65)
 	// Client asks other workers; nil is one without TLS settings. It follows no redirects.
 	Client *http.Client
-	// AllowOrigin and AllowMethods are CORS; empty is off (CW-11).
-	AllowOrigin, AllowMethods string
+	// Authenticate asks for a user; nil lets everybody in (CW-14).
+	Authenticate Authenticator
 	// TopicTracking and TopicTrackingReset are the worker's topic.tracking keys (CW-40, CW-41).
 	TopicTracking, TopicTrackingReset bool
 }
@@ -49,6 +49,14 @@ type Server struct {
 type request struct {
 	*http.Request
 	w http.ResponseWriter
+}
+
+// base is the address that the client asked.
+func (r request) base() string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // route answers a request: a status with a body (nil is empty), or an error.
@@ -71,10 +79,32 @@ func NewServer(o Options) *Server {
 	s.offsetRoutes()
 	s.pluginRoutes()
 	s.loggerRoutes()
-	if o.Metrics != nil {
-		s.mux.Handle("GET /metrics", o.Metrics)
-	}
+	s.metricsRoute()
 	return s
+}
+
+// NewAdmin makes the routes of admin.listeners: log levels, and the metrics. There is no
+// authentication there, as in Connect (CW-65).
+func NewAdmin(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Authenticate = nil
+	s := &Server{opts: o, mux: http.NewServeMux()}
+	s.loggerRoutes()
+	s.metricsRoute()
+	return s
+}
+
+func (s *Server) metricsRoute() {
+	if s.opts.Metrics == nil {
+		return
+	}
+	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if s.authorized(w, r) {
+			s.opts.Metrics.ServeHTTP(w, r)
+		}
+	})
 }
 
 func (s *Server) handle(pattern string, fn route) {
@@ -87,6 +117,9 @@ func (s *Server) handle(pattern string, fn route) {
 		defer cancel()
 		if !acceptsJSON(hr) {
 			s.bare(w, http.StatusNotAcceptable)
+			return
+		}
+		if !s.authorized(w, hr) {
 			return
 		}
 		kept := &keptBody{ReadCloser: hr.Body}
@@ -152,9 +185,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r2.URL = &u
 		r = &r2
 	}
-	if s.opts.AllowOrigin != "" && s.cors(w, r) {
-		return
-	}
 	if pathpkg.Clean(path) != strings.TrimSuffix(path, "/") && path != "/" {
 		s.bare(w, http.StatusNotFound) // ServeMux would redirect
 		return
@@ -168,6 +198,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(allowed) == 0:
 		s.bare(w, http.StatusNotFound)
 	case r.Method == http.MethodOptions:
+		if !s.authorized(w, r) {
+			return
+		}
 		w.Header().Set("Allow", strings.Join(allowed, ","))
 		w.Header().Set("Content-Type", "text/plain")
 		w.WriteHeader(http.StatusOK)
@@ -191,35 +224,6 @@ func (s *Server) methods(r *http.Request) []string {
 		out = append(out, http.MethodOptions)
 	}
 	return out
-}
-
-// cors adds the headers of cross-origin requests and answers preflights.
-func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return false
-	}
-	ok := false
-	for _, o := range strings.Split(s.opts.AllowOrigin, ",") {
-		o = strings.TrimSpace(o)
-		ok = ok || o == "*" || o == origin
-	}
-	if !ok {
-		return false
-	}
-	w.Header().Set("Access-Control-Allow-Origin", origin)
-	w.Header().Add("Vary", "Origin")
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	methods := s.opts.AllowMethods
-	if methods == "" {
-		methods = "GET,POST,HEAD"
-	}
-	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "X-Requested-With,Content-Type,Accept,Origin")
-	w.WriteHeader(http.StatusOK)
-	return true
 }
 
 func acceptsJSON(r *http.Request) bool {
