@@ -26,6 +26,8 @@ type buildEnv struct {
 	fresh func() error
 	// useTopic notes an active topic (CW-270); nil when topic.tracking.enable is false.
 	useTopic func(connector string, task int, topic string)
+	// evict takes dead members out of a consumer group; nil does not.
+	evict func(ctx context.Context, group, clientID string)
 	// explain tells more about errors of Kafka clients; nil knows nothing more.
 	explain explainer
 	// clients are the statistics of the tasks' Kafka clients; nil counts nothing.

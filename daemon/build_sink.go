@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"maps"
 
@@ -66,6 +67,9 @@ func (t *taskEnv) consumer(v *configs.Values, failures *tolerance.Operator, env 
 	cfg := capturekafka.FromSettings(s, t.connector)
 	cfg.Stats = t.clients.New(javametrics.ConsumerClient, props[kafkaprops.ClientID])
 	cfg.Failures, cfg.KeepConsumed, cfg.BeforeCommit = failures, failures.KeepsRecords(), failures.BeforeCommit
+	if id := fmt.Sprintf("connector-consumer-%s-%d", t.connector, t.task); t.evict != nil && props[kafkaprops.ClientID] == id {
+		cfg.BeforeJoin = func(ctx context.Context) { t.evict(ctx, cfg.Group, id) }
+	}
 	cfg.Topics = v.List(configs.TopicsKey)
 	if pattern := v.Str(configs.TopicsRegexKey); pattern != "" {
 		re, err := javaregex.Compile(pattern, false)

@@ -299,6 +299,11 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		}
 		h.configs.Fresh, h.statuses.Fresh = h.group.fresh, h.group.fresh
 		h.env.fresh = h.group.fresh
+		h.env.evict = func(ctx context.Context, group, clientID string) {
+			if h.group.fresh() == nil {
+				k.Evict(ctx, group, clientID)
+			}
+		}
 	}
 	if w.ExactlyOnceSources() {
 		h.fenceZombies = h.fenceAsLeader

@@ -87,10 +87,11 @@ func (h *herder) putTasks(ctx context.Context, name string, tasks []map[string]s
 
 // handOver sends task configurations to the leader, signed (CW-66, CW-246).
 func (h *herder) handOver(ctx context.Context, name string, tasks []map[string]string) error {
-	if tasks == nil {
-		tasks = []map[string]string{}
+	list := []any{}
+	for _, t := range tasks {
+		list = append(list, t)
 	}
-	return h.askLeader(ctx, http.MethodPost, name, "tasks", jsontext.Marshal(tasks))
+	return h.askLeader(ctx, http.MethodPost, name, "tasks", jsontext.Marshal(list))
 }
 
 // askLeader makes a signed request to the leader.

@@ -26,7 +26,9 @@ type members struct {
 	h      *herder
 	member *cluster.Member
 	client *kgo.Client
+	group  string
 	url    string
+	hosts  *localHosts
 	log    *slog.Logger
 
 	seen atomic.Pointer[cluster.Configs] // what the loop has reacted to
@@ -52,8 +54,8 @@ func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A request to a broker that is gone must not take longer than the heartbeats allow.
-	opts = append(opts, kgo.MetadataMinAge(100*time.Millisecond))
+	hosts := &localHosts{}
+	opts = append(opts, kgo.MetadataMinAge(100*time.Millisecond), kgo.WithHooks(hosts))
 	if stats := h.env.clients.New(javametrics.WorkerClient, h.clientID()); stats != nil {
 		opts = append(opts, kgo.WithHooks(stats))
 	}
@@ -61,7 +63,7 @@ func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &members{h: h, client: client, url: url, log: h.log, fail: make(chan error, 1), done: make(chan struct{})}
+	g := &members{h: h, client: client, group: w.GroupID, url: url, hosts: hosts, log: h.log, fail: make(chan error, 1), done: make(chan struct{})}
 	if g.member, err = cluster.New(cfg, client, g); err != nil {
 		client.Close()
 		return nil, err
@@ -69,9 +71,10 @@ func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
 	return g, nil
 }
 
-func (g *members) start(context.Context) error {
+func (g *members) start(ctx context.Context) error {
 	g.reacted(g.h.configs.Offset())
 	g.takeKey()
+	g.buryFormerSelf(ctx)
 	run, end := context.WithCancel(context.Background())
 	g.end = end
 	go func() { // ends with leave

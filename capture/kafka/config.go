@@ -44,6 +44,8 @@ type Config struct {
 	// BeforeCommit returns when everything is durable that must be so before offsets are
 	// committed, such as the dead letter queue (invariant 2); nil is nothing.
 	BeforeCommit func(ctx context.Context) error
+	// BeforeJoin is called before each join of the group; nil is nothing.
+	BeforeJoin func(ctx context.Context)
 }
 
 // FromSettings starts a Config from a translated consumer configuration. connector gives the

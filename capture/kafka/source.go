@@ -114,7 +114,10 @@ func (s *Source) Open(ctx context.Context, _ []records.Position) error {
 	if s.clientLog = kafkaprops.NewClientLog(s.env.Log); s.clientLog != nil {
 		opts = append(opts, kgo.WithLogger(s.clientLog))
 	}
-	cl, err := kgo.NewClient(opts...)
+	if s.cfg.BeforeJoin != nil {
+		s.cfg.BeforeJoin(ctx)
+	}
+	cl, err := kgo.NewClient(opts...) // begins to join
 	if err != nil {
 		return capture.Errorf("configure kafka consumer", "", "", "%w", err)
 	}
