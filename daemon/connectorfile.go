@@ -21,9 +21,9 @@ func loadConnectorFiles(paths []string) ([]connectorFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read connector file: %w", err)
 		}
-		f, err := parseConnectorFile(data)
+		f, err := parseConnectorFile(p, data)
 		if err != nil {
-			return nil, fmt.Errorf("read connector file %s: %w", p, err)
+			return nil, err
 		}
 		f.path = p
 		out = append(out, f)
@@ -31,27 +31,51 @@ func loadConnectorFiles(paths []string) ([]connectorFile, error) {
 	return out, nil
 }
 
-func parseConnectorFile(data []byte) (connectorFile, error) {
-	f := connectorFile{}
+// parseConnectorFile takes the forms in Connect's order: JSON, and properties. The texts are
+// those of ConnectStandalone.
+func parseConnectorFile(path string, data []byte) (connectorFile, error) {
 	if !strings.HasPrefix(strings.TrimSpace(string(data)), "{") {
-		config, err := configs.ParseProperties(data)
-		if err != nil {
-			return f, err
-		}
-		f.config, f.name = config, config[configs.NameKey]
-		return f, named(f)
+		return propertiesConnector(path, data)
 	}
 	v, err := jsontext.Parse(data)
 	if err != nil {
-		return f, fmt.Errorf("not valid JSON: %w", err)
+		if f, other := propertiesConnector(path, data); other == nil {
+			return f, nil
+		}
+		return connectorFile{}, fmt.Errorf("read connector file %s: not valid JSON: %w", path, err)
 	}
 	o, ok := v.(jsontext.Object)
 	if !ok {
-		return f, fmt.Errorf("not a JSON object")
+		return connectorFile{}, fmt.Errorf("read connector file %s: not a JSON object", path)
 	}
-	flat := o
-	if inner, ok := o.Get("config"); ok {
-		if flat, ok = inner.(jsontext.Object); !ok {
+	f, err := jsonConnector(path, o)
+	if err != nil && !strings.Contains(err.Error(), path) {
+		err = fmt.Errorf("read connector file %s: %w", path, err)
+	}
+	return f, err
+}
+
+func nameless(path string) error {
+	return fmt.Errorf("Connector configuration at '%s' is missing the mandatory 'name' configuration", path)
+}
+
+func propertiesConnector(path string, data []byte) (connectorFile, error) {
+	config, err := configs.ParseProperties(data)
+	if err != nil {
+		return connectorFile{}, fmt.Errorf("read connector file %s: %w", path, err)
+	}
+	f := connectorFile{config: config, name: config[configs.NameKey]}
+	if f.name == "" {
+		return f, nameless(path)
+	}
+	return f, nil
+}
+
+func jsonConnector(path string, o jsontext.Object) (connectorFile, error) {
+	f := connectorFile{}
+	flat, body := o, false
+	if inner, given := o.Get("config"); given {
+		if flat, body = inner.(jsontext.Object); !body {
 			return f, fmt.Errorf("field config is not an object")
 		}
 		f.name = o.Str("name")
@@ -80,21 +104,18 @@ func parseConnectorFile(data []byte) (connectorFile, error) {
 			return f, fmt.Errorf("value of configuration %s must be a string, number or boolean", m.Key)
 		}
 	}
+	own, given := f.config[configs.NameKey]
+	switch {
+	case !body:
+		f.name = own
+	case f.name == "":
+		f.name = own
+	case given && own != f.name:
+		return f, fmt.Errorf("Connector name configuration in 'config' doesn't match the one specified in 'name' at '%s'", path)
+	}
 	if f.name == "" {
-		f.name = f.config[configs.NameKey]
+		return f, nameless(path)
 	}
-	if _, ok := f.config[configs.NameKey]; !ok {
-		f.config[configs.NameKey] = f.name
-	}
-	return f, named(f)
-}
-
-func named(f connectorFile) error {
-	if f.name == "" {
-		return fmt.Errorf("the connector has no name")
-	}
-	if own := f.config[configs.NameKey]; own != f.name {
-		return fmt.Errorf("connector name %s of the configuration is not the name %s of the file", own, f.name)
-	}
-	return nil
+	f.config[configs.NameKey] = f.name
+	return f, nil
 }

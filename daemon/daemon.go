@@ -44,8 +44,19 @@ const (
 	jsonConverterName = "org.apache.kafka.connect.json.JsonConverter"
 )
 
+// Mode is how a worker keeps its state.
+type Mode = configs.Mode
+
+// The modes that a command can ask for.
+const (
+	Distributed = configs.Distributed
+	Standalone  = configs.Standalone
+)
+
 // Options says what to run.
 type Options struct {
+	// Mode is the mode that the command asks for, "" is the one that the worker file shows.
+	Mode configs.Mode
 	// WorkerFile is the worker's properties file; "" runs the embedded mode.
 	WorkerFile string
 	// ConnectorFiles are started once the worker is ready (CW-148).
@@ -79,9 +90,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return &ConfigError{err}
 	}
+	if worker.Mode == configs.Distributed && o.Mode == configs.Distributed && len(o.ConnectorFiles) > 0 {
+		log.Warn("connector files are for standalone mode and not read", "files", len(o.ConnectorFiles))
+		o.ConnectorFiles = nil
+	}
 	files, err := loadConnectorFiles(o.ConnectorFiles)
 	if err != nil {
-		return &ConfigError{err}
+		return err // Connect ends with 3 here, as when a connector's configuration is not valid
 	}
 	for _, w := range worker.Warnings {
 		log.Warn(w.Message, "key", w.Key)
@@ -195,9 +210,11 @@ func loadWorker(o Options) (*configs.Worker, error) {
 		if err != nil {
 			return nil, err
 		}
-		mode, err := configs.ModeOf(raw)
-		if err != nil {
-			return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
+		mode := o.Mode
+		if mode == "" {
+			if mode, err = configs.ModeOf(raw); err != nil {
+				return nil, fmt.Errorf("worker file %s: %w", o.WorkerFile, err)
+			}
 		}
 		w, err := configs.NewWorker(mode, raw)
 		if err == nil {

@@ -235,7 +235,12 @@ func TestProcess_ExitStatusSaysWhatIsWrong(t *testing.T) {
 		{"neither mode", []string{"run", write("neither", "bootstrap.servers=x:1\n")}, 2, "neither distributed"},
 		{"bad value", []string{"run", write("bad", "group.id=g\nconfig.storage.topic=c\noffset.storage.topic=o\nstatus.storage.topic=s\nkey.converter=a\nvalue.converter=b\noffset.flush.interval.ms=soon\n")}, 2, "offset.flush.interval.ms"},
 		{"missing key", []string{"run", write("missing", "group.id=g\nconfig.storage.topic=c\nkey.converter=a\nvalue.converter=b\n")}, 2, "offset.storage.topic"},
-		{"bad connector file", []string{"run", write("good", standaloneFile), write("c.json", `{"name":`)}, 2, "c.json"},
+		{"bad connector file", []string{"run", write("good", standaloneFile), write("c.json", `{"name":`)}, 3, "c.json"},
+		{"nameless connector", []string{"connect-standalone", write("good2", standaloneFile), write("c.properties", "file=x\n")}, 3, "c.properties' is missing the mandatory 'name' configuration"},
+		{"other mode", []string{"connect-distributed", write("good3", standaloneFile)}, 2, `Missing required configuration "group.id" which has no default value.`},
+		{"script without arguments", []string{"connect-distributed"}, 1, "usage:"},
+		{"script's help", []string{"connect-standalone", "w", "--help"}, 1, "usage:"},
+		{"script in the background", []string{"connect-distributed.sh", "-daemon", "w"}, 1, "-daemon is not supported"},
 		{"port taken", []string{"run", "-data", filepath.Join(dir, "data"), "-rest-port", fmt.Sprint(taken.Addr().(*net.TCPAddr).Port)}, 3, "address already in use"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -551,12 +551,12 @@ func TestParseConnectorFile(t *testing.T) {
 		"properties":  {in: "name=a\nconnector.class=X\n", config: "X"},
 		"flat":        {in: `{"name":"a","connector.class":"X","tasks.max":1}`, config: "X"},
 		"post":        {in: `{"name":"a","config":{"connector.class":"X"},"initial_state":"paused","extra":1}`, config: "X"},
-		"no name":     {in: `{"connector.class":"X"}`, fail: "no name"},
-		"two names":   {in: `{"name":"a","config":{"name":"b"}}`, fail: "is not the name"},
+		"no name":     {in: `{"connector.class":"X"}`, fail: "is missing the mandatory 'name' configuration"},
+		"two names":   {in: `{"name":"a","config":{"name":"b"}}`, fail: "doesn't match the one specified"},
 		"broken JSON": {in: `{"name":`, fail: "JSON"},
 		"nested":      {in: `{"name":"a","x":{}}`, fail: "configuration x"},
 	} {
-		f, err := parseConnectorFile([]byte(c.in))
+		f, err := parseConnectorFile("f", []byte(c.in))
 		if c.fail != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fail) {
 				t.Errorf("%s: got %v", name, err)
