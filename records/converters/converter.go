@@ -37,12 +37,13 @@ const (
 	DoubleClass       = "org.apache.kafka.connect.converters.DoubleConverter"
 	BooleanClass      = "org.apache.kafka.connect.converters.BooleanConverter"
 	AvroClass         = avro.Class
+	ApicurioAvroClass = avro.ApicurioClass
 )
 
 // Classes returns the class names of all converters, for the plugin list.
 func Classes() []string {
 	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
-		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, JSONSchemaClass}
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, ApicurioAvroClass, JSONSchemaClass}
 }
 
 // Resolve returns the full class name of a converter given by class name or alias
@@ -105,6 +106,8 @@ func Definition(class string) *configs.Def {
 		return jsonSchemaDef().With(typeKey)
 	case AvroClass:
 		return configs.NewDef(typeKey).Merge(avro.Def())
+	case ApicurioAvroClass:
+		return configs.NewDef(typeKey).Merge(avro.ApicurioDef())
 	case "":
 		return nil
 	default:
@@ -142,6 +145,12 @@ func New(class string, cfg map[string]string, isKey bool) (func() Converter, err
 		return func() Converter { return byteArrayConverter{} }, nil
 	case AvroClass:
 		make, problems := avro.New(v, isKey)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return func() Converter { return make() }, nil
+	case ApicurioAvroClass:
+		make, problems := avro.NewApicurio(v, isKey)
 		if len(problems) > 0 {
 			return nil, problems
 		}

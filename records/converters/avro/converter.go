@@ -16,6 +16,10 @@ type shared struct {
 	class  string
 	serde  *registry.Serde
 	unions *atomic.Int64
+	// Apicurio's converter registers the schema of the data, not the union with null around it,
+	// writes bytes with their length, and looks up no versions.
+	apicurio bool
+	longIDs  bool
 
 	mu    sync.Mutex // guards the field below
 	known map[readKey]*reading
@@ -44,7 +48,7 @@ type planKey struct {
 // writing is how values of one Connect schema are written to one topic.
 type writing struct {
 	enc    *encoder
-	header [registry.HeaderSize]byte
+	header []byte
 	until  time.Time // zero = for ever
 }
 
@@ -82,7 +86,7 @@ func (c *Converter) Append(dst []byte, topic string, b *records.Batch, schema *r
 		}
 	}
 	start := len(dst)
-	dst = append(dst, p.header[:]...)
+	dst = append(dst, p.header...)
 	dst, err := p.enc.append(dst, b, v)
 	if err != nil {
 		return dst[:start], false, err
@@ -112,6 +116,9 @@ func (c *Converter) write(topic string, s *records.Schema) (*writing, error) {
 	own, err := c.fromConnect(s)
 	if err != nil {
 		return nil, err
+	}
+	if _, inner, ok := own.nullBranch(); ok && c.apicurio && inner.kind == kindRecord {
+		own = inner
 	}
 	text, err := own.text()
 	if err != nil {
@@ -149,7 +156,14 @@ func (c *Converter) write(topic string, s *records.Schema) (*writing, error) {
 		return nil, err
 	}
 	w := &writing{enc: enc, until: choice.Until}
-	registry.AppendHeader(w.header[:0], choice.ID)
+	if c.longIDs {
+		w.header = registry.AppendLongHeader(nil, choice.ID)
+	} else {
+		w.header = registry.AppendHeader(nil, choice.ID)
+	}
+	if c.apicurio && enc.op == encRaw {
+		enc.op = encBytes
+	}
 	return w, nil
 }
 
@@ -169,7 +183,11 @@ func (c *Converter) Decode(topic string, msg []byte, b *records.Batch) (*records
 	if msg == nil {
 		return nil, records.Null, nil
 	}
-	id, payload, err := registry.SplitHeader(msg)
+	split := registry.SplitHeader
+	if c.longIDs {
+		split = registry.SplitLongHeader
+	}
+	id, payload, err := split(msg)
 	if err != nil {
 		return nil, records.Null, c.unreadable(topic, err)
 	}
@@ -256,7 +274,7 @@ func (c *Converter) read(key readKey, topic string) (*reading, error) {
 	}
 	// A schema without connect.version gets the version that it has in the registry.
 	version := 0
-	if s.prop(propVersion) == nil && !isAnything(s) {
+	if !c.apicurio && s.prop(propVersion) == nil && !isAnything(s) {
 		if version, err = c.serde.VersionOf(ctx, subject, key.id, registered); err != nil {
 			return nil, c.unreadable(topic, err)
 		}
@@ -266,5 +284,5 @@ func (c *Converter) read(key readKey, topic string) (*reading, error) {
 		return nil, err
 	}
 	dec, err := c.decoderOf(s, to)
-	return &reading{schema: to, dec: dec, raw: s.kind == kindBytes}, err
+	return &reading{schema: to, dec: dec, raw: s.kind == kindBytes && !c.apicurio}, err
 }

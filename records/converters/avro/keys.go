@@ -43,6 +43,31 @@ func Def() *configs.Def {
 		NoEffect: "Avro always has a schema", Doc: "A key of JsonConverter."})
 }
 
+// ApicurioClass is Apicurio's converter, which maps with an older copy of the same mapping.
+const ApicurioClass = "io.apicurio.registry.utils.converter.AvroConverter"
+
+// ApicurioDef is the definition of its keys.
+func ApicurioDef() *configs.Def {
+	all := Def()
+	d := registry.ApicurioDef()
+	for _, name := range []string{enhancedKey, metaDataKey, cacheSizeKey} {
+		k, _ := all.Key(name)
+		d = d.With(k)
+	}
+	return d
+}
+
+// NewApicurio makes a factory of Apicurio's converters.
+func NewApicurio(v *configs.Values, isKey bool) (func() *Converter, configs.Problems) {
+	serde, long, problems := registry.NewApicurioSerde(v, isKey)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	s := &shared{class: ApicurioClass, serde: serde, known: map[readKey]*reading{}, apicurio: true, longIDs: long, options: options{
+		enhanced: v.Bool(enhancedKey), metaData: v.Bool(metaDataKey), schemasCacheSize: max(int(v.Int(cacheSizeKey)), 16)}, unions: &atomic.Int64{}}
+	return func() *Converter { return &Converter{shared: s, plans: map[planKey]*writing{}} }, nil
+}
+
 // New makes a factory of converters that share a client and what they have read.
 func New(v *configs.Values, isKey bool) (func() *Converter, configs.Problems) {
 	set, problems := registry.Read(v, isKey)

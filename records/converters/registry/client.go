@@ -213,9 +213,9 @@ func (c *Client) SetCompatibility(ctx context.Context, subject, level string) er
 	return c.call(ctx, "set compatibility level of "+subject, http.MethodPut, path, map[string]string{"compatibility": level}, nil)
 }
 
-// call makes one request, if need be to each of the registries, and again.
+// call makes one request with a JSON body.
 func (c *Client) call(ctx context.Context, op, method, path string, body, answer any) error {
-	var raw []byte
+	r := request{op: op, method: method, path: path, answer: answer}
 	if body != nil {
 		var buf bytes.Buffer
 		enc := json.NewEncoder(&buf)
@@ -223,11 +223,24 @@ func (c *Client) call(ctx context.Context, op, method, path string, body, answer
 		if err := enc.Encode(body); err != nil {
 			return err
 		}
-		raw = buf.Bytes()
+		r.body, r.header = buf.Bytes(), map[string]string{"Content-Type": contentType}
 	}
+	return c.send(ctx, &r)
+}
+
+// request is one call. answer is nil, a *string for the text as it is, or what JSON is read into.
+type request struct {
+	op, method, path string
+	body             []byte
+	header           map[string]string
+	answer           any
+}
+
+// send makes one request, if need be to each of the registries, and again.
+func (c *Client) send(ctx context.Context, r *request) error {
 	wait := c.cfg.RetryWait
 	for round := 0; ; round++ {
-		err := c.round(ctx, op, method, path, raw, answer)
+		err := c.round(ctx, r)
 		if err == nil || !err.Retriable() || round >= c.cfg.Retries || ctx.Err() != nil {
 			if err == nil {
 				return nil
@@ -249,11 +262,11 @@ func (c *Client) call(ctx context.Context, op, method, path string, body, answer
 }
 
 // round asks each registry once, until one answers.
-func (c *Client) round(ctx context.Context, op, method, path string, body []byte, answer any) (err *Error) {
+func (c *Client) round(ctx context.Context, r *request) (err *Error) {
 	first := int(c.first.Load())
 	for i := range c.bases {
 		at := (first + i) % len(c.bases)
-		if err = c.ask(ctx, &c.bases[at], op, method, path, body, answer); err == nil || !err.Retriable() {
+		if err = c.ask(ctx, &c.bases[at], r); err == nil || !err.Retriable() {
 			c.first.Store(int32(at))
 			return err
 		}
@@ -264,21 +277,21 @@ func (c *Client) round(ctx context.Context, op, method, path string, body []byte
 	return err
 }
 
-func (c *Client) ask(ctx context.Context, b *base, op, method, path string, body []byte, answer any) *Error {
+func (c *Client) ask(ctx context.Context, b *base, r *request) *Error {
 	fail := func(err error) *Error {
 		var u *url.Error // it would show the whole address again
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return &Error{Op: op, URL: b.shown, Cause: err}
+		return &Error{Op: r.op, URL: b.shown, Cause: err}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, b.url+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.method, b.url+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return fail(err)
 	}
 	req.Header.Set("Accept", contentType+", application/vnd.schemaregistry+json, application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
+	for k, v := range r.header {
+		req.Header.Set(k, v)
 	}
 	switch {
 	case c.cfg.Token.Reveal() != "":
@@ -299,17 +312,21 @@ func (c *Client) ask(ctx context.Context, b *base, op, method, path string, body
 	case err != nil:
 		return fail(err)
 	case len(raw) > maxAnswerBytes:
-		return &Error{Op: op, URL: b.shown, Status: http.StatusUnprocessableEntity, Message: "the answer is too long"}
+		return &Error{Op: r.op, URL: b.shown, Status: http.StatusUnprocessableEntity, Message: "the answer is too long"}
 	case res.StatusCode/100 == 2:
-		if answer == nil || len(raw) == 0 {
+		if text, ok := r.answer.(*string); ok {
+			*text = string(raw)
 			return nil
 		}
-		if err := json.Unmarshal(raw, answer); err != nil {
-			return &Error{Op: op, URL: b.shown, Status: http.StatusUnprocessableEntity, Message: "the answer is not what a schema registry says: " + err.Error()}
+		if r.answer == nil || len(raw) == 0 {
+			return nil
+		}
+		if err := json.Unmarshal(raw, r.answer); err != nil {
+			return &Error{Op: r.op, URL: b.shown, Status: http.StatusUnprocessableEntity, Message: "the answer is not what a schema registry says: " + err.Error()}
 		}
 		return nil
 	}
-	e := &Error{Op: op, URL: b.shown, Status: res.StatusCode, Code: res.StatusCode}
+	e := &Error{Op: r.op, URL: b.shown, Status: res.StatusCode, Code: res.StatusCode}
 	var said struct {
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`

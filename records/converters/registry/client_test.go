@@ -70,13 +70,13 @@ func TestRegistry_RealOne(t *testing.T) {
 	if again, err := serde(t, false, map[string]string{URLKey: r.URL(), AutoRegisterKey: "false"}).Choose(ctx, subject, avro(recordA), mustRead); err != nil || again.ID != first.ID {
 		t.Errorf("looked up %+v %v, registered %+v", again, err, first)
 	}
-	if err := d.client.SetCompatibility(ctx, subject, "BACKWARD"); err != nil {
+	if err := d.client.(*Client).SetCompatibility(ctx, subject, "BACKWARD"); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := d.client.Compatibility(ctx, subject); err != nil || l != "BACKWARD" {
+	if l, err := d.client.(*Client).Compatibility(ctx, subject); err != nil || l != "BACKWARD" {
 		t.Errorf("level %q %v", l, err)
 	}
-	if ok, err := d.client.Compatible(ctx, subject, avro(recordB)); err != nil || ok {
+	if ok, err := d.client.(*Client).Compatible(ctx, subject, avro(recordB)); err != nil || ok {
 		t.Errorf("compatible %v %v", ok, err)
 	}
 	second, err := d.Choose(ctx, subject, avro(recordAB), mustRead)
@@ -175,7 +175,7 @@ func TestClient_FailsOverAndStays(t *testing.T) {
 	if n := asked.Load(); n != 2 { // the third is known
 		t.Errorf("asked %d times", n)
 	}
-	if at := d.client.first.Load(); at != 2 {
+	if at := d.client.(*Client).first.Load(); at != 2 {
 		t.Errorf("begins with address %d", at)
 	}
 }

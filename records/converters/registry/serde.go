@@ -17,7 +17,7 @@ const (
 // concurrent use; all converters of one configuration share one.
 type Serde struct {
 	set      Settings
-	client   *Client
+	client   API
 	ids      *cache[string, *cache[string, uint32]] // by subject, by schema
 	byID     *cache[idIn, Schema]
 	versions *cache[idIn, int]
@@ -34,16 +34,30 @@ type latest struct {
 	until time.Time // zero = for ever
 }
 
+// API is what a Serde asks of a registry. *Client and *Apicurio are such.
+type API interface {
+	Register(ctx context.Context, subject string, s Schema, normalize bool) (uint32, error)
+	LookUp(ctx context.Context, subject string, s Schema, normalize bool) (Registered, error)
+	ByID(ctx context.Context, id uint32, subject string) (Schema, error)
+	Version(ctx context.Context, subject string, version int) (Registered, error)
+}
+
+var _ API = (*Client)(nil)
+
 // NewSerde makes a Serde with a client of its own.
 func NewSerde(s Settings) (*Serde, error) {
 	c, err := NewClient(s.Client)
 	if err != nil {
 		return nil, err
 	}
+	return newSerde(s, c), nil
+}
+
+func newSerde(s Settings, c API) *Serde {
 	return &Serde{set: s, client: c,
 		ids:  newCache[string, *cache[string, uint32]](maxSubjects),
 		byID: newCache[idIn, Schema](maxIDs), versions: newCache[idIn, int](maxVersions),
-		latest: newCache[string, latest](s.LatestSize)}, nil
+		latest: newCache[string, latest](s.LatestSize)}
 }
 
 // Settings returns what the Serde was made from.
@@ -51,6 +65,9 @@ func (s *Serde) Settings() *Settings { return &s.set }
 
 // Subject names the subject of a schema; record is its full name or "".
 func (s *Serde) Subject(topic, record string) (string, error) {
+	if s.set.Artifact != "" {
+		return s.set.Artifact, nil
+	}
 	return s.set.Strategy.Subject(topic, s.set.IsKey, record)
 }
 

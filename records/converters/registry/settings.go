@@ -24,6 +24,7 @@ type Settings struct {
 	MaxSchemas   int           // per subject
 	LatestSize   int           // subjects
 	LatestTTL    time.Duration // negative = for ever
+	Artifact     string        // the one subject of all schemas, "" = as Strategy says
 }
 
 // Read makes Settings of a configuration that Def (or a definition with its keys) has parsed.

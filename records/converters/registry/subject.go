@@ -10,6 +10,7 @@ const (
 	TopicName       Strategy = iota // TOPIC-key, TOPIC-value
 	RecordName                      // the record's full name
 	TopicRecordName                 // TOPIC-FULLNAME
+	SimpleTopic                     // TOPIC; Apicurio's only
 )
 
 const strategyPackage = "io.confluent.kafka.serializers.subject."
@@ -27,7 +28,7 @@ func strategyOf(class string) (Strategy, bool) {
 }
 
 // NeedsRecord reports whether the subject depends on the schema's name.
-func (s Strategy) NeedsRecord() bool { return s != TopicName }
+func (s Strategy) NeedsRecord() bool { return s == RecordName || s == TopicRecordName }
 
 // Subject returns the subject of a schema; record is its full name, "" if it has none.
 func (s Strategy) Subject(topic string, isKey bool, record string) (string, error) {
@@ -36,6 +37,9 @@ func (s Strategy) Subject(topic string, isKey bool, record string) (string, erro
 			return topic + "-key", nil
 		}
 		return topic + "-value", nil
+	}
+	if s == SimpleTopic {
+		return topic, nil
 	}
 	if record == "" {
 		side := "value"
