@@ -181,6 +181,12 @@ func testPlugins() []plugin {
 
 func newBench(t *testing.T, logs ...*store.MemoryLog) *bench {
 	t.Helper()
+	return newBenchIn(t, func(*herder) {}, logs...)
+}
+
+// newBenchIn is newBench with another group than that of one worker.
+func newBenchIn(t *testing.T, join func(*herder), logs ...*store.MemoryLog) *bench {
+	t.Helper()
 	if logs == nil {
 		logs = []*store.MemoryLog{{}, {}, {}}
 	}
@@ -196,6 +202,7 @@ func newBench(t *testing.T, logs ...*store.MemoryLog) *bench {
 	b := &bench{system: &fakeSystem{running: map[string]actors.Connector{}}, cluster: &fakeCluster{}, configs: logs[0]}
 	b.h = newHerder(&herder{worker: w, log: quiet, plugins: newPlugins(testPlugins()), system: b.system, cluster: b.cluster,
 		configs: store.NewConfigs(logs[0], quiet), offsets: store.NewOffsets(logs[1], quiet), statuses: store.NewStatuses(logs[2], "host:8083", 1, quiet)})
+	join(b.h)
 	b.h.statuses.VersionOf = b.h.version
 	b.h.env = buildEnv{worker: w, metrics: prometheus.NewRegistry(), offsets: b.h.offsets}
 	b.system.status = b.h.statuses
