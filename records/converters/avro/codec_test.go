@@ -210,6 +210,28 @@ func TestAnything_RoundTrip(t *testing.T) {
 	}
 }
 
+func TestJavaOrder_EqualKeysAndFullBuckets(t *testing.T) {
+	b := records.NewBatch(records.Origin{Table: "t"})
+	var kv []records.Value
+	// "Aa" and "BB" have the same hash, so all 2^12 words of them share one bucket.
+	for i := range 1 << 13 {
+		word := ""
+		for bit := range 12 {
+			word += [2]string{"Aa", "BB"}[i>>bit&1]
+		}
+		kv = append(kv, b.AddString(word), records.Int32Value(int32(i)))
+	}
+	got := javaOrder(nil, b, kv)
+	if len(got) != 1<<12 {
+		t.Fatalf("%d entries", len(got))
+	}
+	for i, p := range got {
+		if p.value.Int() != int64(i+1<<12) {
+			t.Fatalf("entry %d is %d", i, p.value.Int())
+		}
+	}
+}
+
 func TestScrub(t *testing.T) {
 	o := defaults()
 	o.scrub = true

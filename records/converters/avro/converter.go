@@ -203,7 +203,7 @@ func (c *Converter) Decode(topic string, msg []byte, b *records.Batch) (*records
 		return r.schema, b.AddBytes(payload), nil
 	}
 	in := &c.in
-	*in = input{data: payload, b: b, stack: in.stack[:0], maxVals: len(b.Vals) + len(payload)*valuesPerByte + freeValues}
+	*in = input{data: payload, b: b, stack: in.stack[:0], pairs: in.pairs, maxVals: len(b.Vals) + len(payload)*valuesPerByte + freeValues}
 	v, err := in.value(r.dec)
 	in.data, in.b = nil, nil
 	if err != nil {

@@ -139,6 +139,7 @@ type input struct {
 	stack []records.Value
 	depth int
 	empty int // elements without bytes so far
+	pairs []pair
 	// maxVals bounds the slab: a schema of nearly empty types could fill it from few bytes.
 	maxVals int
 }
@@ -371,6 +372,13 @@ func (in *input) list(d *decoder, kind records.Kind, per int) (records.Value, er
 			return records.Null, err
 		}
 		if n == 0 {
+			if d.op == decMap && len(in.stack)-base > 2 {
+				in.pairs = javaOrder(in.pairs[:0], in.b, in.stack[base:])
+				in.stack = in.stack[:base]
+				for _, p := range in.pairs {
+					in.stack = append(in.stack, p.key, p.value)
+				}
+			}
 			return in.collect(kind, base, per), nil
 		}
 		for range n {

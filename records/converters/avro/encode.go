@@ -41,6 +41,7 @@ type encoder struct {
 	from    int          // the struct member that is written, -1 = always onNull
 	name    string
 	symbols map[string]int
+	pairs   []pair // scratch of a map
 }
 
 // appendLong appends a zigzag varint.
@@ -95,7 +96,9 @@ func (e *encoder) append(dst []byte, b *records.Batch, v records.Value) ([]byte,
 		return e.members(dst, b, v)
 	case encArray:
 		return e.list(dst, b, v, int(v.N), 1)
-	case encMap, encEntries:
+	case encMap:
+		return e.mapOf(dst, b, v)
+	case encEntries:
 		return e.list(dst, b, v, int(v.N)*2, 2)
 	case encUnion:
 		return e.union(dst, b, v)
@@ -157,6 +160,30 @@ func (e *encoder) list(dst []byte, b *records.Batch, v records.Value, n, per int
 		}
 		if dst, err = p.append(dst, b, b.Vals[int(v.Off)+i]); err != nil {
 			return dst, within("["+strconv.Itoa(i/per)+"]", err)
+		}
+	}
+	return append(dst, 0), nil
+}
+
+func (e *encoder) mapOf(dst []byte, b *records.Batch, v records.Value) ([]byte, error) {
+	if v.N < 2 {
+		return e.list(dst, b, v, int(v.N)*2, 2)
+	}
+	kv := b.Elems(v)
+	for i := 0; i < len(kv); i += 2 {
+		if kv[i].Kind != records.KindString {
+			return dst, e.parts[0].mismatch(kv[i])
+		}
+	}
+	e.pairs = javaOrder(e.pairs[:0], b, kv)
+	dst = appendLong(dst, int64(len(e.pairs)))
+	var err error
+	for i := range e.pairs {
+		if dst, err = e.parts[0].append(dst, b, e.pairs[i].key); err == nil {
+			dst, err = e.parts[1].append(dst, b, e.pairs[i].value)
+		}
+		if err != nil {
+			return dst, within("["+strconv.Itoa(i)+"]", err)
 		}
 	}
 	return append(dst, 0), nil
