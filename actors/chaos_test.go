@@ -28,6 +28,7 @@ type world struct {
 	open      int // incarnations with an open sink
 	failures  int
 	positions memoryOffsets
+	ledger    *ledger // of a target with transactions, else nil
 }
 
 func (w *world) chance(oneIn int) bool {
@@ -52,6 +53,10 @@ func tableOf(n int64) string { return fmt.Sprintf("t%d", n%4) }
 func (w *world) deliver(ns []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ledger != nil {
+		w.ledger.open = append(w.ledger.open, ns...)
+		return
+	}
 	for _, n := range ns {
 		table := tableOf(n)
 		if !w.durable[n] {

@@ -212,6 +212,10 @@ func (t *task) onCommitDue(m *commitDue) {
 // commitThen commits what is finished by now and then calls fn, whether or not it worked.
 func (t *task) commitThen(fn func()) {
 	t.run.waiting = append(t.run.waiting, fn)
+	if t.run.txn != nil {
+		t.quiet()
+		return
+	}
 	t.commit()
 }
 
@@ -221,8 +225,10 @@ func (t *task) commit() {
 	if r.committing {
 		return
 	}
-	fns := r.waiting
-	r.waiting = nil
+	var fns []func()
+	if r.txn == nil {
+		fns, r.waiting = r.waiting, nil
+	}
 	var done []flow.Advanced
 	if r.mayCommit() {
 		done = r.tracker.Advance()
@@ -289,11 +295,10 @@ func (t *task) onCommitted(m *committed) {
 		t.end(false, &taskError{stage: stageCommit, where: r.who, cause: m.err})
 		return
 	}
-	if len(r.waiting) > 0 {
-		t.commit()
-	}
 	if r.txn != nil {
 		t.turned(m)
+	} else if len(r.waiting) > 0 {
+		t.commit()
 	}
 	t.proceed()
 }

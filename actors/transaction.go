@@ -156,6 +156,25 @@ func (t *task) turned(m *committed) {
 		}
 	}
 	t.admitted()
+	t.quiet()
+}
+
+// quiet calls those who wait for a commit once nothing is left to commit; until then it makes the
+// open transaction end.
+func (t *task) quiet() {
+	r := t.run
+	if len(r.waiting) == 0 {
+		return
+	}
+	if r.txn.dirty || r.committing {
+		t.boundary()
+		return
+	}
+	fns := r.waiting
+	r.waiting = nil
+	for _, fn := range fns {
+		fn()
+	}
 }
 
 // discard gives a frame back that will not be dispatched.
