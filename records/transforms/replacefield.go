@@ -26,6 +26,8 @@ type replacePlan struct {
 	err  error
 	// Two fields can exchange their contents by a rename and an excluded field; then the class may not fit.
 	wrong []string // class of each field's value if it is another than the schema's, else ""
+	// lost are the fields whose content's old name is not there, which is an error when their turn comes.
+	lost []string
 }
 
 func replaceFieldClasses() []Class {
@@ -119,21 +121,21 @@ func (t *replaceField) plan(s *records.Schema) *replacePlan {
 		return p
 	}
 	p.out = sb.schema
-	p.wrong = make([]string, len(p.out.Fields))
+	p.wrong, p.lost = make([]string, len(p.out.Fields)), make([]string, len(p.out.Fields))
 	for i, f := range p.out.Fields {
 		name := f.Name
 		if old, ok := t.back[name]; ok {
 			name = old
 		}
 		from := s.FieldIndex(name)
+		p.from = append(p.from, from)
 		if from < 0 {
-			p.err = dataErrorf("%s is not a valid field name", name)
-			return p
+			p.lost[i] = name
+			continue
 		}
 		if source := s.Fields[from].Schema; !sameClass(source, f.Schema) {
 			p.wrong[i] = className(source, records.Value{Kind: kindOf(source.Type)})
 		}
-		p.from = append(p.from, from)
 	}
 	return p
 }
@@ -166,6 +168,9 @@ func (t *replaceField) Apply(b *records.Batch, r *records.Record) (bool, error) 
 	}
 	off := b.AddVals(len(p.from))
 	for i, from := range p.from {
+		if from < 0 {
+			return true, dataErrorf("%s is not a valid field name", p.lost[i])
+		}
 		e := get(b, s.Fields[from].Schema, b.Vals[int(v.Off)+from], t.fill)
 		if p.wrong[i] != "" && !e.IsNull() {
 			if s.Fields[from].Schema.Type == records.Struct && p.out.Fields[i].Schema.Type == records.Struct {
@@ -187,7 +192,12 @@ func (t *replaceField) fromMap(b *records.Batch, r *records.Record, v records.Va
 		return notMap("field replacement", nil, v)
 	}
 	m := records.Value{Kind: records.KindMap, Off: b.AddVals(2 * int(v.N))}
-	for i := uint32(0); i < v.N; i++ {
+	order := t.order(b, v)
+	for n := range v.N {
+		i := n
+		if order != nil {
+			i = order[n]
+		}
 		k, e := b.Vals[v.Off+2*i], b.Vals[v.Off+2*i+1]
 		if k.Kind != records.KindString {
 			continue
@@ -211,6 +221,37 @@ func (t *replaceField) fromMap(b *records.Batch, r *records.Record, v records.Va
 	}
 	t.side.set(b, r, nil, m)
 	return nil
+}
+
+// order is the order in which Java's HashMap lists the entries, which decides what stays when
+// a new name meets an old one; nil if none does.
+func (t *replaceField) order(b *records.Batch, v records.Value) []uint32 {
+	meet := false
+	for old, name := range t.renames {
+		_, a := mapGet(b, v, old)
+		_, c := mapGet(b, v, name)
+		meet = meet || a >= 0 && c >= 0
+	}
+	if !meet {
+		return nil
+	}
+	var keys []string
+	at := map[string]uint32{}
+	for i := range v.N {
+		if k := b.Vals[v.Off+2*i]; k.Kind == records.KindString {
+			name := b.Str(k)
+			keys = append(keys, name)
+			at[name] = i
+		} else {
+			return nil
+		}
+	}
+	records.JavaOrder(keys)
+	order := make([]uint32, len(keys))
+	for i, name := range keys {
+		order[i] = at[name]
+	}
+	return order
 }
 
 func (t *replaceField) keepsRaw(name []byte) bool {
