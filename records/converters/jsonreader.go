@@ -53,7 +53,12 @@ func (c *jsonConverter) Decode(_ string, data []byte, b *records.Batch) (*record
 		if empty {
 			return nil, records.Null, nil // CW-321
 		}
+		first := data[s.pos]
 		v, err := d.value(anyPlace)
+		if err == nil && isNumber(first) && s.pos < len(data) && data[s.pos] > ' ' {
+			// Jackson looks at one character behind a number, and at nothing behind what ends by itself.
+			return nil, records.Null, s.syntax("Unexpected character (%q): Expected space separating root-level values", data[s.pos])
+		}
 		return nil, v, err
 	}
 	if empty {

@@ -315,6 +315,9 @@ func appendAny(dst []byte, b *records.Batch, v records.Value) ([]byte, error) {
 		}
 		return n.appendMap(dst, b, v)
 	}
+	if v.Kind == records.KindDate {
+		return dst, dataError("Java class class java.util.Date does not have corresponding schema type.")
+	}
 	return dst, dataError("a " + kindName(v.Kind) + " without a schema cannot be written")
 }
 
@@ -329,7 +332,7 @@ func (n *node) mismatch(v records.Value) error {
 }
 
 var kindNames = [...]string{"NULL", "INT8", "INT16", "INT32", "INT64", "FLOAT32", "FLOAT64", "BOOLEAN",
-	"STRING", "BYTES", "ARRAY", "MAP", "STRUCT"}
+	"STRING", "BYTES", "ARRAY", "MAP", "STRUCT", "java.util.Date"}
 
 func kindName(k records.Kind) string {
 	if int(k) < len(kindNames) {

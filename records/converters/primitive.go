@@ -37,8 +37,8 @@ func (byteArrayConverter) Append(dst []byte, _ string, b *records.Batch, s *reco
 	if v.IsNull() {
 		return dst, true, nil
 	}
-	if v.Kind != records.KindBytes {
-		return dst, false, dataError("ByteArrayConverter is not compatible with objects of type " + kindName(v.Kind))
+	if class := records.JavaClass(s, v); class != "[B" {
+		return dst, false, dataError("ByteArrayConverter is not compatible with objects of type class " + class)
 	}
 	return append(dst, b.Raw(v)...), false, nil
 }
@@ -78,8 +78,8 @@ func (p *primitive) Append(dst []byte, _ string, b *records.Batch, s *records.Sc
 	if v.IsNull() {
 		return dst, true, nil
 	}
-	if v.Kind != p.kind {
-		return dst, false, dataError("Failed to serialize to " + p.name + " (was " + kindName(v.Kind) + "): ")
+	if _, date := logicalTime(s, v); v.Kind != p.kind || date {
+		return dst, false, dataError("Failed to serialize to " + p.name + " (was class " + records.JavaClass(s, v) + "): ")
 	}
 	switch p.kind {
 	case records.KindInt16:

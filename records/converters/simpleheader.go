@@ -48,6 +48,8 @@ func appendHeaderText(dst []byte, b *records.Batch, s *records.Schema, v records
 			return javatext.AppendTime(dst, t.UnixMilli()), nil
 		}
 		return strconv.AppendInt(dst, v.Int(), 10), nil
+	case records.KindDate:
+		return javatext.AppendTime(dst, v.Int()), nil
 	case records.KindArray:
 		dst = append(dst, '[')
 		for i, e := range b.Elems(v) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/records/javatime"
 )
 
 var optionalString = &records.Schema{Type: records.String, Optional: true}
@@ -33,6 +34,15 @@ func (c *stringConverter) Decode(_ string, data []byte, b *records.Batch) (*reco
 	return optionalString, addUTF8(b, data), nil
 }
 
+// dateText is java.util.Date.toString in UTC.
+var dateText = func() *javatime.Format {
+	f, err := javatime.Compile("EEE MMM dd HH:mm:ss 'UTC' y")
+	if err != nil {
+		panic(err)
+	}
+	return f
+}()
+
 // appendJavaText appends what String.valueOf prints for Connect's Java object.
 func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.Value) ([]byte, error) {
 	var err error
@@ -45,10 +55,11 @@ func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.V
 		return strconv.AppendBool(dst, v.Bool()), nil
 	case records.KindInt8, records.KindInt16, records.KindInt32, records.KindInt64:
 		if t, ok := logicalTime(s, v); ok {
-			// java.util.Date.toString in UTC.
-			return t.AppendFormat(dst, "Mon Jan 02 15:04:05 UTC 2006"), nil
+			return dateText.AppendMillis(dst, t.UnixMilli()), nil
 		}
 		return strconv.AppendInt(dst, v.Int(), 10), nil
+	case records.KindDate:
+		return dateText.AppendMillis(dst, v.Int()), nil
 	case records.KindFloat32:
 		return records.AppendFloat(dst, v.Float(), 32), nil
 	case records.KindFloat64:

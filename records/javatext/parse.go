@@ -426,7 +426,16 @@ var kindOfType = map[records.Type]records.Kind{records.Int8: records.KindInt8, r
 // maxDepth is where Java's stack would end, by and large.
 const maxDepth = 1000
 
-// addUTF8 adds a STRING; like Java, it puts U+FFFD where the bytes are not UTF-8.
+// addUTF8 adds a STRING; like Java, it puts U+FFFD for each byte that is not UTF-8.
 func addUTF8(b *records.Batch, p []byte) records.Value {
-	return b.AddString(strings.ToValidUTF8(string(p), "\uFFFD"))
+	if utf8.Valid(p) {
+		return b.AddStringBytes(p)
+	}
+	off := len(b.Arena)
+	for len(p) > 0 {
+		r, n := utf8.DecodeRune(p)
+		b.Arena = utf8.AppendRune(b.Arena, r)
+		p = p[n:]
+	}
+	return b.ArenaValue(records.KindString, off)
 }

@@ -35,33 +35,11 @@ func configErrorf(format string, args ...any) error {
 
 // notStruct and notMap are the errors of values of another shape (CW-351).
 func notStruct(purpose string, s *records.Schema, v records.Value) error {
-	return dataErrorf("Only Struct objects supported for [%s], found: %s", purpose, className(s, v))
+	return dataErrorf("Only Struct objects supported for [%s], found: %s", purpose, records.JavaClass(s, v))
 }
 
 func notMap(purpose string, s *records.Schema, v records.Value) error {
-	return dataErrorf("Only Map objects supported in absence of schema for [%s], found: %s", purpose, className(s, v))
-}
-
-var classOfKind = [...]string{records.KindNull: "null", records.KindInt8: "java.lang.Byte", records.KindInt16: "java.lang.Short",
-	records.KindInt32: "java.lang.Integer", records.KindInt64: "java.lang.Long", records.KindFloat32: "java.lang.Float",
-	records.KindFloat64: "java.lang.Double", records.KindBool: "java.lang.Boolean", records.KindString: "java.lang.String",
-	records.KindBytes: "[B", records.KindArray: "java.util.ArrayList", records.KindMap: "java.util.HashMap",
-	records.KindStruct: "org.apache.kafka.connect.data.Struct", records.KindDate: "java.util.Date"}
-
-// className is the Java class of a value as converters and connectors make it.
-func className(s *records.Schema, v records.Value) string {
-	if s != nil && !v.IsNull() {
-		switch s.Name {
-		case records.DateName, records.TimeName, records.TimestampName:
-			return classOfKind[records.KindDate]
-		case records.DecimalName:
-			return "java.math.BigDecimal"
-		}
-	}
-	if int(v.Kind) < len(classOfKind) {
-		return classOfKind[v.Kind]
-	}
-	return fmt.Sprintf("kind %d", v.Kind)
+	return dataErrorf("Only Map objects supported in absence of schema for [%s], found: %s", purpose, records.JavaClass(s, v))
 }
 
 // schemaText is ConnectSchema.toString.

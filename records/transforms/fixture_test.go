@@ -1,69 +1,34 @@
 package transforms
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 
 	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/testenv/typed"
 )
 
-// pairs is a map in a test, keys and values in turn.
-type pairs []any
+// The names that the samples use.
+type (
+	pairs    = typed.Pairs
+	javaDate = typed.JavaDate
+)
 
-// javaDate is a java.util.Date without a schema.
-type javaDate int64
-
-// value adds a Go value to a batch; s says what lists and numbers are.
-func value(b *records.Batch, s *records.Schema, v any) records.Value {
-	elem, key := (*records.Schema)(nil), (*records.Schema)(nil)
-	if s != nil {
-		elem, key = s.Elem, s.Key
+func typ(t records.Type) *records.Schema { return typed.Plain(t) }
+func opt(t records.Type) *records.Schema { return &records.Schema{Type: t, Optional: true} }
+func def(t records.Type, d any) *records.Schema {
+	return &records.Schema{Type: t, Optional: true, Default: d}
+}
+func logical(t records.Type, name string, optional bool) *records.Schema {
+	return typed.Logical(t, name, optional)
+}
+func decimalOf(scale string, optional bool) *records.Schema { return typed.Decimal(scale, optional) }
+func structOf(name string, fields ...any) *records.Schema {
+	s := &records.Schema{Type: records.Struct, Name: name}
+	for i := 0; i < len(fields); i += 2 {
+		s.Fields = append(s.Fields, records.Field{Name: fields[i].(string), Schema: fields[i+1].(*records.Schema)})
 	}
-	list := func(kind records.Kind, x []any, schema func(i int) *records.Schema, per int) records.Value {
-		off := b.AddVals(len(x))
-		for i := range x {
-			e := value(b, schema(i), x[i])
-			b.Vals[int(off)+i] = e
-		}
-		return records.Value{Kind: kind, Off: off, N: uint32(len(x) / per)}
-	}
-	switch x := v.(type) {
-	case nil:
-		return records.Null
-	case bool:
-		return records.BoolValue(x)
-	case int8:
-		return records.Int8Value(x)
-	case int16:
-		return records.Int16Value(x)
-	case int32:
-		return records.Int32Value(x)
-	case int64:
-		return records.Int64Value(x)
-	case float32:
-		return records.Float32Value(x)
-	case float64:
-		return records.Float64Value(x)
-	case string:
-		return b.AddString(x)
-	case []byte:
-		return b.AddBytes(x)
-	case *big.Int:
-		off := len(b.Arena)
-		b.Arena = records.AppendTwosComplement(b.Arena, x)
-		return b.ArenaValue(records.KindBytes, off)
-	case javaDate:
-		return records.Value{Kind: records.KindDate, Num: uint64(x)}
-	case pairs:
-		return list(records.KindMap, x, func(i int) *records.Schema { return [...]*records.Schema{key, elem}[i%2] }, 2)
-	case []any:
-		if s != nil && s.Type == records.Struct {
-			return list(records.KindStruct, x, func(i int) *records.Schema { return s.Fields[i].Schema }, 1)
-		}
-		return list(records.KindArray, x, func(int) *records.Schema { return elem }, 1)
-	}
-	panic(fmt.Sprintf("a %T in a test record", v))
+	return s
 }
 
 // sample is a record of a test.
@@ -95,33 +60,14 @@ func (s *sample) batch() *records.Batch {
 	if s.sink {
 		r.Offset = 42
 	}
-	r.Key, r.Value = value(b, s.keySchema, s.key), value(b, s.valueSchema, s.value)
+	r.Key, r.Value = typed.Add(b, s.keySchema, s.key), typed.Add(b, s.valueSchema, s.value)
 	var hs []records.Header
 	for _, h := range s.headers {
-		hs = append(hs, records.Header{Key: h.key, Schema: h.schema, Value: value(b, h.schema, h.value)})
+		hs = append(hs, records.Header{Key: h.key, Schema: h.schema, Value: typed.Add(b, h.schema, h.value)})
 	}
 	r.HeaderOff, r.HeaderN = b.AddHeaders(hs...)
 	b.Records = append(b.Records, r)
 	return b
-}
-
-func typ(t records.Type) *records.Schema { return &records.Schema{Type: t} }
-func opt(t records.Type) *records.Schema { return &records.Schema{Type: t, Optional: true} }
-func def(t records.Type, d any) *records.Schema {
-	return &records.Schema{Type: t, Optional: true, Default: d}
-}
-func logical(t records.Type, name string, optional bool) *records.Schema {
-	return &records.Schema{Type: t, Name: name, Version: 1, Optional: optional}
-}
-func decimalOf(scale string, optional bool) *records.Schema {
-	return &records.Schema{Type: records.Bytes, Name: records.DecimalName, Version: 1, Optional: optional, Params: []records.Param{{Key: "scale", Value: scale}}}
-}
-func structOf(name string, fields ...any) *records.Schema {
-	s := &records.Schema{Type: records.Struct, Name: name}
-	for i := 0; i < len(fields); i += 2 {
-		s.Fields = append(s.Fields, records.Field{Name: fields[i].(string), Schema: fields[i+1].(*records.Schema)})
-	}
-	return s
 }
 
 var (

@@ -95,7 +95,7 @@ func (t *maskField) inMap(b *records.Batch, r *records.Record, v records.Value) 
 
 // mask is asked about values that are not null.
 func (t *maskField) mask(b *records.Batch, s *records.Schema, v records.Value) (records.Value, error) {
-	class := className(s, v)
+	class := records.JavaClass(s, v)
 	if t.replacement != nil {
 		return t.replace(b, s, v, class)
 	}

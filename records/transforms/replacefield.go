@@ -134,7 +134,7 @@ func (t *replaceField) plan(s *records.Schema) *replacePlan {
 			continue
 		}
 		if source := s.Fields[from].Schema; !sameClass(source, f.Schema) {
-			p.wrong[i] = className(source, records.Value{Kind: kindOf(source.Type)})
+			p.wrong[i] = records.JavaClass(source, records.Value{Kind: kindOf(source.Type)})
 		}
 	}
 	return p
@@ -143,7 +143,7 @@ func (t *replaceField) plan(s *records.Schema) *replacePlan {
 // sameClass says whether values of one schema have the Java class that the other demands.
 func sameClass(a, b *records.Schema) bool {
 	return a == b || a.Type == b.Type && (a.Type != records.Struct || a.Equal(b)) &&
-		className(a, records.Value{Kind: kindOf(a.Type)}) == className(b, records.Value{Kind: kindOf(b.Type)})
+		records.JavaClass(a, records.Value{Kind: kindOf(a.Type)}) == records.JavaClass(b, records.Value{Kind: kindOf(b.Type)})
 }
 
 // kindOf is the kind of the values of a type: the constants stand in the same order.

@@ -128,7 +128,7 @@ func invalid(b *records.Batch, s *records.Schema, v records.Value, where string)
 			}
 		}
 	}
-	return wrongClass(s, className(nil, v), where)
+	return wrongClass(s, records.JavaClass(nil, v), where)
 }
 
 // wrongClass is the error of a value whose Java class does not fit its schema.

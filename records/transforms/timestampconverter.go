@@ -206,7 +206,7 @@ func (t *timestampConverter) infer(b *records.Batch, v records.Value) (records.V
 	case records.KindString:
 		form = formString
 	default:
-		return v, dataErrorf("TimestampConverter does not support class %s objects as timestamps", className(nil, v))
+		return v, dataErrorf("TimestampConverter does not support class %s objects as timestamps", records.JavaClass(nil, v))
 	}
 	return t.convert(b, v, form, nil)
 }

@@ -236,6 +236,9 @@ public class Judge {
                 SchemaAndValue sv = q.get("use").asText().equals("header")
                     ? ((HeaderConverter) c).toConnectHeader("topic", "header", data)
                     : ((Converter) c).toConnectData("topic", new RecordHeaders(), data);
+                if (sv == null) { // a header that says null
+                    sv = SchemaAndValue.NULL;
+                }
                 result.set("schema", node(sv.schema()));
                 result.set("value", node(sv.schema(), sv.value()));
             } catch (Exception e) {
