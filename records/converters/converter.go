@@ -6,6 +6,7 @@ import (
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters/avro"
+	"github.com/anabranch/anabranch/records/converters/protobuf"
 )
 
 // Converter is one of Kafka Connect's converters. It is not safe for concurrent use: one
@@ -38,12 +39,13 @@ const (
 	BooleanClass      = "org.apache.kafka.connect.converters.BooleanConverter"
 	AvroClass         = avro.Class
 	ApicurioAvroClass = avro.ApicurioClass
+	ProtobufClass     = protobuf.Class
 )
 
 // Classes returns the class names of all converters, for the plugin list.
 func Classes() []string {
 	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
-		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, ApicurioAvroClass, JSONSchemaClass}
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, ApicurioAvroClass, JSONSchemaClass, ProtobufClass}
 }
 
 // Resolve returns the full class name of a converter given by class name or alias
@@ -108,6 +110,8 @@ func Definition(class string) *configs.Def {
 		return configs.NewDef(typeKey).Merge(avro.Def())
 	case ApicurioAvroClass:
 		return configs.NewDef(typeKey).Merge(avro.ApicurioDef())
+	case ProtobufClass:
+		return configs.NewDef(typeKey).Merge(protobuf.Def())
 	case "":
 		return nil
 	default:
@@ -143,6 +147,12 @@ func New(class string, cfg map[string]string, isKey bool) (func() Converter, err
 		return func() Converter { return newJSONSchemaConverter(shared) }, nil
 	case ByteArrayClass:
 		return func() Converter { return byteArrayConverter{} }, nil
+	case ProtobufClass:
+		make, problems := protobuf.New(v, isKey)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return func() Converter { return make() }, nil
 	case AvroClass:
 		make, problems := avro.New(v, isKey)
 		if len(problems) > 0 {
