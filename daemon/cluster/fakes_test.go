@@ -210,11 +210,14 @@ func (h *host) set(change func()) {
 	change()
 }
 
-// network can be cut: nothing is refused, nothing gets through.
+// network can be cut: nothing is refused, nothing gets through. Connections from before are
+// dead when it is whole again.
 type network struct {
-	mu    sync.Mutex // guards the field below
-	cut   chan struct{}
 	dials net.Dialer
+
+	mu    sync.Mutex // guards the fields below
+	down  bool
+	conns []net.Conn
 }
 
 type cuttable struct {
@@ -222,28 +225,54 @@ type cuttable struct {
 	n *network
 }
 
-func (n *network) wait() {
+func (n *network) cut() bool {
 	n.mu.Lock()
-	cut := n.cut
-	n.mu.Unlock()
-	if cut != nil {
-		<-cut
+	defer n.mu.Unlock()
+	return n.down
+}
+
+func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := n.dials.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.conns = append(n.conns, c)
+	return cuttable{c, n}, nil
 }
 
 func (c cuttable) Read(b []byte) (int, error) {
-	k, err := c.Conn.Read(b)
-	c.n.wait()
-	return k, err
+	for {
+		k, err := c.Conn.Read(b)
+		if err != nil || !c.n.cut() {
+			return k, err
+		}
+	}
 }
 
 func (c cuttable) Write(b []byte) (int, error) {
-	c.n.wait()
+	if c.n.cut() {
+		return len(b), nil
+	}
 	return c.Conn.Write(b)
 }
 
-func (n *network) off() { n.mu.Lock(); n.cut = make(chan struct{}); n.mu.Unlock() }
-func (n *network) on()  { n.mu.Lock(); close(n.cut); n.cut = nil; n.mu.Unlock() }
+func (n *network) off() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = true
+}
+
+func (n *network) on() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = false
+	for _, c := range n.conns {
+		c.Close()
+	}
+	n.conns = nil
+}
 
 // quick are the settings of tests: the shared broker allows sessions from 1 s on.
 func quick(group string) Config {
@@ -256,12 +285,15 @@ func quick(group string) Config {
 // join starts a worker; it leaves the group at the test's end.
 func (w *world) join(t testing.TB, k *testenv.KafkaServer, name string, cfg Config) *host {
 	t.Helper()
+	return w.joinAs(t, k, name, cfg, nil)
+}
+
+// joinAs starts a worker with a host around the usual one.
+func (w *world) joinAs(t testing.TB, k *testenv.KafkaServer, name string, cfg Config, around Host) *host {
+	t.Helper()
 	h := &host{world: w, name: name, url: "http://" + name + ":8083/", running: set{}, view: w.read(), net: &network{}, ended: make(chan error, 1)}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap()), kgo.ClientID(name),
-		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := h.net.dials.DialContext(ctx, network, addr)
-			return cuttable{c, h.net}, err
-		}))
+		kgo.Dialer(h.net.dial))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +301,12 @@ func (w *world) join(t testing.TB, k *testenv.KafkaServer, name string, cfg Conf
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil)).With("worker", name)
 	}
 	h.cl = cl
-	if h.member, err = New(cfg, cl, h); err != nil {
+	var hosted Host = h
+	if outer, ok := around.(*topicHost); ok {
+		outer.host = h
+		hosted = outer
+	}
+	if h.member, err = New(cfg, cl, hosted); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
