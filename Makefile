@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KILLS ?= 20
 
-.PHONY: help build demo test unit golden crash fuzz bench lint fmt cover parts
+.PHONY: help build demo test unit golden crash cluster fuzz bench lint fmt cover parts
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -33,6 +33,9 @@ golden: ## only the byte comparison with Debezium; CASES=dir adds a folder of ca
 
 crash: ## kill the daemon at random moments, KILLS times for source and sink each
 	ANABRANCH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -run 'TestCrash' -v ./testenv
+
+cluster: ## group membership beside Java workers and with brokers that come and go
+	ANABRANCH_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'BesideJava|CoordinatorComes' -v ./daemon/cluster
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \

@@ -55,7 +55,7 @@ func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
 		return nil, err
 	}
 	hosts := &localHosts{}
-	opts = append(opts, kgo.MetadataMinAge(100*time.Millisecond), kgo.WithHooks(hosts))
+	opts = append(append(opts, cfg.ClientOpts()...), kgo.WithHooks(hosts))
 	if stats := h.env.clients.New(javametrics.WorkerClient, h.clientID()); stats != nil {
 		opts = append(opts, kgo.WithHooks(stats))
 	}

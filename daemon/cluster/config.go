@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Config are the settings of a group member. [ReadConfig] makes one from a worker file.
@@ -77,6 +79,17 @@ func (c *Config) check() error {
 	}
 	return nil
 }
+
+// ClientOpts are what a member wants of its client beside how to reach the cluster: a connection
+// that has gone quiet is replaced while the session lasts. By default it would be waited for
+// longer than a session.
+func (c *Config) ClientOpts() []kgo.Opt {
+	quiet := min(max(c.SessionTimeout/4, 250*time.Millisecond), 10*time.Second)
+	return []kgo.Opt{kgo.RequestTimeoutOverhead(quiet), kgo.DialTimeout(quiet), kgo.MetadataMinAge(100 * time.Millisecond)}
+}
+
+// beatWithin bounds one heartbeat: a little more than ClientOpts gives the connection.
+func (c *Config) beatWithin() time.Duration { return c.SessionTimeout / 3 }
 
 // margin is how long before the broker can end our session we stop: time for the herder to
 // see it before others are told.

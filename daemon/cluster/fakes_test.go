@@ -218,6 +218,7 @@ type network struct {
 	mu    sync.Mutex // guards the fields below
 	down  bool
 	conns []net.Conn
+	quiet map[net.Conn]bool // these are cut, new ones are not
 }
 
 type cuttable struct {
@@ -225,10 +226,20 @@ type cuttable struct {
 	n *network
 }
 
-func (n *network) cut() bool {
+func (n *network) cut(c net.Conn) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.down
+	return n.down || n.quiet[c]
+}
+
+// hush cuts the connections that there are.
+func (n *network) hush() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.quiet = map[net.Conn]bool{}
+	for _, c := range n.conns {
+		n.quiet[c] = true
+	}
 }
 
 func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -245,14 +256,14 @@ func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, err
 func (c cuttable) Read(b []byte) (int, error) {
 	for {
 		k, err := c.Conn.Read(b)
-		if err != nil || !c.n.cut() {
+		if err != nil || !c.n.cut(c.Conn) {
 			return k, err
 		}
 	}
 }
 
 func (c cuttable) Write(b []byte) (int, error) {
-	if c.n.cut() {
+	if c.n.cut(c.Conn) {
 		return len(b), nil
 	}
 	return c.Conn.Write(b)
@@ -292,8 +303,7 @@ func (w *world) join(t testing.TB, k *testenv.KafkaServer, name string, cfg Conf
 func (w *world) joinAs(t testing.TB, k *testenv.KafkaServer, name string, cfg Config, around Host) *host {
 	t.Helper()
 	h := &host{world: w, name: name, url: "http://" + name + ":8083/", running: set{}, view: w.read(), net: &network{}, ended: make(chan error, 1)}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Bootstrap()), kgo.ClientID(name),
-		kgo.Dialer(h.net.dial))
+	cl, err := kgo.NewClient(append(cfg.ClientOpts(), kgo.SeedBrokers(k.Bootstrap()), kgo.ClientID(name), kgo.Dialer(h.net.dial))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,4 +366,13 @@ func mustBe(ok bool, text string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(text, args...)
+}
+
+// broker is the shared one; quick runs do without it.
+func broker(t testing.TB) *testenv.KafkaServer {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a broker")
+	}
+	return testenv.Kafka(t)
 }

@@ -169,7 +169,7 @@ func (s *session) run(ctx context.Context) {
 		if send != nil {
 			flying = true
 			out.Go(func() { // ends with its answer, or with ctx
-				ctx, cancel := context.WithTimeout(ctx, s.cfg.SessionTimeout)
+				ctx, cancel := context.WithTimeout(ctx, s.cfg.beatWithin())
 				defer cancel()
 				send.err = s.beat(ctx, send.id, send.generation)
 				answers <- send.beaten

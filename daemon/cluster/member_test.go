@@ -10,8 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/anabranch/anabranch/testenv"
 )
 
 func thirty(tasks map[string]int) {
@@ -23,7 +21,7 @@ func thirty(tasks map[string]int) {
 // trio starts three workers that run 30 connectors.
 func trio(t *testing.T, cfg func(group string) Config) (*world, []*host) {
 	t.Helper()
-	k := testenv.Kafka(t)
+	k := broker(t)
 	w := newWorld(t)
 	w.configure(thirty)
 	group := k.TopicPrefix(t)
@@ -135,6 +133,25 @@ func TestMember_CutOffWorkerStopsBeforeOthersBegin(t *testing.T) {
 	eventually(t, 20*time.Second, "it is back", func() error { return w.settled(hosts...) })
 }
 
+func TestMember_QuietConnectionIsReplacedWithinTheSession(t *testing.T) {
+	t.Parallel()
+	w, hosts := trio(t, quick)
+	before := w.unmoved(hosts...)
+	hosts[1].net.hush()
+	proof := func() time.Duration {
+		s := hosts[1].member.session
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.proof
+	}
+	first := proof() + 2*quick("").HeartbeatInterval
+	eventually(t, 5*time.Second, "heartbeats get through again", func() error { return mustBe(proof() > first, "proof is %s, want %s", proof(), first) })
+	if n := hosts[1].losses(); n > 0 {
+		t.Errorf("it lost %d sessions", n)
+	}
+	undisturbed(t, before, w.unmoved(hosts...))
+}
+
 func TestMember_DelayIsHonoured(t *testing.T) {
 	t.Parallel()
 	const delay = 4 * time.Second
@@ -193,7 +210,7 @@ func TestMember_ThatCannotReadTheConfigTopicGivesItsWorkAway(t *testing.T) { // 
 
 func TestMember_SlowStopBlocksNoHeartbeat(t *testing.T) {
 	t.Parallel()
-	k := testenv.Kafka(t)
+	k := broker(t)
 	w := newWorld(t)
 	w.configure(thirty)
 	group := k.TopicPrefix(t)
@@ -225,7 +242,7 @@ func TestMember_EagerGroup(t *testing.T) { // CW-220, CW-240
 // TestMember_ProtocolFollowsTheGroup lets a worker of an older protocol come and go (CW-199).
 func TestMember_ProtocolFollowsTheGroup(t *testing.T) {
 	t.Parallel()
-	k := testenv.Kafka(t)
+	k := broker(t)
 	w := newWorld(t)
 	w.configure(thirty)
 	group := k.TopicPrefix(t)
@@ -271,7 +288,7 @@ func TestMember_RemovedByAnAdministratorStopsAndComesBack(t *testing.T) {
 
 func TestMember_ForeignGroupIsRefused(t *testing.T) {
 	t.Parallel()
-	k := testenv.Kafka(t)
+	k := broker(t)
 	group := k.TopicPrefix(t)
 	consumer := k.Client(t, kgo.ConsumerGroup(group), kgo.ConsumeTopics(group), kgo.AllowAutoTopicCreation())
 	ctx := t.Context()

@@ -16,8 +16,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
-
-	"github.com/anabranch/anabranch/testenv"
 )
 
 // zombieEnv makes this program a worker: "broker group config-tasks".
@@ -103,7 +101,7 @@ func zombie(args []string) error {
 // others get its work, SIGCONT.
 func TestMember_StoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 	t.Parallel()
-	k := testenv.Kafka(t)
+	k := broker(t)
 	w := newWorld(t)
 	w.configure(func(tasks map[string]int) { tasks["c"] = 8 })
 	group := k.TopicPrefix(t)
