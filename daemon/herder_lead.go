@@ -127,6 +127,9 @@ func (h *herder) askLeader(ctx context.Context, method, name, what string, body 
 // PutTasks implements rest.Herder: what the owner of a connector's instance sends to the leader
 // (CW-66).
 func (h *herder) PutTasks(ctx context.Context, name string, tasks []map[string]string, signed rest.Signed) error {
+	if h.signer == nil {
+		return errors.New("Kafka Connect in standalone mode does not support externally setting task configurations")
+	}
 	if err := h.verify(signed); err != nil {
 		return err
 	}
@@ -141,6 +144,9 @@ func (h *herder) PutTasks(ctx context.Context, name string, tasks []map[string]s
 // Fence implements rest.Herder: a worker that is to run tasks of an exactly-once source asks
 // that those of earlier generations can write nothing any more (CW-66, CW-271).
 func (h *herder) Fence(ctx context.Context, name string, signed rest.Signed) error {
+	if h.signer == nil {
+		return errors.New("Kafka Connect in standalone mode does not support exactly-once source connectors")
+	}
 	if err := h.verify(signed); err != nil {
 		return err
 	}
@@ -155,7 +161,7 @@ func (h *herder) Fence(ctx context.Context, name string, signed rest.Signed) err
 
 // verify checks a request between workers (CW-248).
 func (h *herder) verify(s rest.Signed) error {
-	if h.signer == nil || !h.group.signed() {
+	if !h.group.signed() {
 		return nil
 	}
 	err := h.signer.Verify(s.Header, s.Body)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/cluster"
@@ -165,9 +166,9 @@ func (g *members) takeKey() {
 	}
 }
 
-// turn runs fn in the loop and waits for it. After the loop has ended it waits until nothing
-// runs any more, and does nothing.
-func (g *members) turn(stage string, fn func(ctx context.Context)) {
+// turn runs fn in the loop and waits for it, or until patience ends: fn may run later then. After
+// the loop has ended it waits until nothing runs any more, and does nothing.
+func (g *members) turn(patience context.Context, stage string, fn func(ctx context.Context)) {
 	done := make(chan struct{})
 	select {
 	case g.h.work <- func(ctx context.Context) {
@@ -176,12 +177,15 @@ func (g *members) turn(stage string, fn func(ctx context.Context)) {
 		defer g.h.setStage("waiting for requests")
 		fn(ctx)
 	}:
+	case <-patience.Done():
+		return
 	case <-g.h.quit:
 		<-g.h.idle
 		return
 	}
 	select {
 	case <-done:
+	case <-patience.Done():
 	case <-g.h.idle:
 	}
 }
@@ -203,7 +207,7 @@ func (g *members) ReadToEnd(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("react to the configurations: %w", context.Cause(ctx))
 		}
-		g.turn("reading configurations", g.h.settle)
+		g.turn(ctx, "reading configurations", g.h.settle)
 		select {
 		case <-g.h.quit:
 			return errors.New("the worker is stopping")
@@ -215,12 +219,17 @@ func (g *members) ReadToEnd(ctx context.Context) error {
 
 // Assigned implements cluster.Host.
 func (g *members) Assigned(ctx context.Context, given cluster.Given) {
-	g.turn("starting connectors and tasks after a rebalance", func(loop context.Context) {
+	g.turn(context.Background(), "starting connectors and tasks after a rebalance", func(loop context.Context) {
 		if ctx.Err() != nil {
 			return // lost meanwhile
 		}
 		g.lost.Store(false)
 		g.h.statuses.SetGeneration(int64(given.Generation))
+		if !g.member.Fresh() { // Lost came between; or it comes now, and the order does not matter
+			g.lost.Store(true)
+			g.h.statuses.Lose()
+			return
+		}
 		all := make(map[work]bool, len(given.Owned))
 		for _, w := range given.Owned {
 			all[w] = true
@@ -255,8 +264,9 @@ func (g *members) Assigned(ctx context.Context, given cluster.Given) {
 }
 
 // Revoke implements cluster.Host.
-func (g *members) Revoke(ctx context.Context, list []work) {
-	g.turn("stopping connectors and tasks for a rebalance", func(loop context.Context) {
+func (g *members) Revoke(_ context.Context, list []work) {
+	// Also when ctx ends: whoever goes on relies on it that the work has stopped.
+	g.turn(context.Background(), "stopping connectors and tasks for a rebalance", func(loop context.Context) {
 		step, cancel := context.WithTimeout(loop, g.h.worker.StopWithin+closeWithin)
 		defer cancel()
 		lost := g.lost.Load()
@@ -282,7 +292,7 @@ func (g *members) Lost(reason error) {
 	g.h.retries.Add(1)
 	go func() { // ends when the actors have taken it
 		defer g.h.retries.Done()
-		if err := g.h.system.Abort(); err != nil {
+		if err := g.h.system.Abort(); err != nil && !errors.Is(err, actors.ErrShutdown) {
 			g.log.Error("end work that is lost", keyErr, err)
 		}
 	}()
