@@ -289,7 +289,18 @@ func (in *input) members(d *decoder) (records.Value, error) {
 	}
 	off := in.b.AddVals(len(d.parts))
 	for i := range d.parts {
-		v, err := in.value(&d.parts[i])
+		p := &d.parts[i]
+		if p.op == decOptional && p.null >= 0 && in.pos < len(in.data) && in.data[in.pos] < 4 {
+			n := int(in.data[in.pos] >> 1)
+			if in.data[in.pos]&1 == 0 { // 0 or 1, as the commonest unions have
+				in.pos++
+				if n == p.null {
+					continue // it is null already
+				}
+				p = &p.parts[0]
+			}
+		}
+		v, err := in.value(p)
 		if err != nil {
 			return records.Null, within(d.parts[i].name, err)
 		}

@@ -42,6 +42,18 @@ type encoder struct {
 	name    string
 	symbols map[string]int
 	pairs   []pair // scratch of a map
+	steps   []step // parts of a struct in short
+}
+
+// step is what most members of a struct need to know of their encoder, close together.
+type step struct {
+	from      int32
+	op        encOp
+	kind      records.Kind
+	hasHead   bool
+	head      byte
+	shortNull bool // a null is one byte
+	null      byte
 }
 
 // appendLong appends a zigzag varint.
@@ -112,35 +124,47 @@ func (e *encoder) members(dst []byte, b *records.Batch, v records.Value) ([]byte
 	}
 	vals := b.Vals[v.Off : v.Off+v.N]
 	var err error
-	for i := range e.parts {
-		p := &e.parts[i]
-		if p.from < 0 {
-			dst = append(dst, p.onNull...)
+	for i := range e.steps {
+		st := &e.steps[i]
+		if st.from < 0 {
+			dst = append(dst, e.parts[i].onNull...)
 			continue
 		}
-		m := vals[p.from]
-		// The commonest kinds here, without a call.
-		if m.Kind == p.kind && p.op <= encBytes {
-			if p.hasHead {
-				dst = append(dst, p.head)
+		m := &vals[st.from]
+		switch {
+		case m.Kind == st.kind && st.op <= encBytes: // the commonest kinds, without a call
+			if st.hasHead {
+				dst = append(dst, st.head)
 			}
-			switch p.op {
-			case encInt:
-				dst = appendLong(dst, m.Int())
-			case encBytes:
-				dst = appendLong(dst, int64(m.N))
-				dst = append(dst, b.Arena[m.Off:m.Off+m.N]...)
-			case encDouble:
-				dst = binary.LittleEndian.AppendUint64(dst, m.Num)
-			case encFloat:
-				dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(m.Float())))
-			default:
-				dst = append(dst, byte(m.Num&1))
+		case m.Kind == records.KindNull && st.shortNull:
+			dst = append(dst, st.null)
+			continue
+		default:
+			if dst, err = e.parts[i].append(dst, b, *m); err != nil {
+				return dst, within(e.parts[i].name, err)
 			}
 			continue
 		}
-		if dst, err = p.append(dst, b, m); err != nil {
-			return dst, within(p.name, err)
+		switch st.op {
+		case encInt:
+			if u := m.Num<<1 ^ uint64(int64(m.Num)>>63); u < 0x80 {
+				dst = append(dst, byte(u))
+			} else {
+				dst = binary.AppendUvarint(dst, u)
+			}
+		case encBytes:
+			if m.N < 0x40 {
+				dst = append(dst, byte(m.N<<1))
+			} else {
+				dst = binary.AppendUvarint(dst, uint64(m.N)<<1)
+			}
+			dst = append(dst, b.Arena[m.Off:m.Off+m.N]...)
+		case encDouble:
+			dst = binary.LittleEndian.AppendUint64(dst, m.Num)
+		case encFloat:
+			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(m.Float())))
+		default:
+			dst = append(dst, byte(m.Num&1))
 		}
 	}
 	return dst, nil

@@ -354,7 +354,7 @@ func randoms() int {
 	if n, err := strconv.Atoi(os.Getenv("ANABRANCH_JUDGE")); err == nil {
 		return n
 	}
-	return 60
+	return 40
 }
 
 func TestJudge_TextsAndBytes(t *testing.T) {

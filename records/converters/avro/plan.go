@@ -170,6 +170,14 @@ func (o *options) planRecord(e encoder, s *records.Schema, to *schema, depth int
 		}
 		e.parts = append(e.parts, p)
 	}
+	e.steps = make([]step, len(e.parts))
+	for i := range e.parts {
+		p := &e.parts[i]
+		e.steps[i] = step{from: int32(p.from), op: p.op, kind: p.kind, hasHead: p.hasHead, head: p.head}
+		if len(p.onNull) == 1 {
+			e.steps[i].shortNull, e.steps[i].null = true, p.onNull[0]
+		}
+	}
 	return e, nil
 }
 
