@@ -1,11 +1,16 @@
 package javatext
 
 import (
+	"encoding/hex"
 	"math"
+	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/anabranch/anabranch/records"
+	"github.com/anabranch/anabranch/testenv"
+	"github.com/anabranch/anabranch/testenv/typed"
 )
 
 func TestParseLong_AsJava(t *testing.T) {
@@ -65,4 +70,40 @@ func FuzzParseValue(f *testing.F) {
 			t.Errorf("%q has no digits", text)
 		}
 	})
+}
+
+// Random texts are read as Connect's Values reads them.
+func TestParseValue_EqualsJava(t *testing.T) {
+	j := testenv.NewJudge(t)
+	g := rand.New(rand.NewPCG(5, 6))
+	pieces := []string{"[", "]", "{", "}", ",", ":", "\"", "\\", " ", "null", "true", "false", "1", "-2", "3.5", "1e3", "300", "70000", "99999999999999999999", "a", "text", "2020-01-05", "10:11:12.123Z", "2020-01-05T10:11:12.123Z", "\"k\"", "\"v\"", "+", "-", ".", "\t", "é", "\\:", "\\\"", "NaN", "1d", "0"}
+	var texts []string
+	for range 4000 {
+		s := ""
+		for range 1 + g.IntN(8) {
+			s += pieces[g.IntN(len(pieces))]
+		}
+		texts = append(texts, s)
+	}
+	q := testenv.Question{Op: "decode", Class: "org.apache.kafka.connect.storage.SimpleHeaderConverter", Use: "header"}
+	for _, s := range texts {
+		h := hex.EncodeToString([]byte(s))
+		q.Data = append(q.Data, &h)
+	}
+	shown := 0
+	for i, r := range j.Ask(t, []testenv.Question{q})[0].Results {
+		b := records.NewBatch(records.Origin{Table: "judge"})
+		s, v := ParseValue(b, texts[i])
+		mine, java := typed.Canonical(t, typed.NewValue(b, s, v)), r.Error.String()
+		if r.Error == nil {
+			java = typed.Canonical(t, r.Value)
+		}
+		if mine != java && !strings.Contains(java, `"scale","-`) { // a bound on exponents keeps memory small
+			if shown++; shown > 25 {
+				t.Fatal("and more")
+			}
+			t.Errorf("%q\n ours %.300s\n java %.300s", texts[i], mine, java)
+		}
+		b.Release()
+	}
 }

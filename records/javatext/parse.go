@@ -128,14 +128,16 @@ func (p *parser) parse(embedded bool) (item, error) {
 	case p.acceptWord("false", embedded):
 		return item{schemas[records.Boolean], records.BoolValue(false)}, nil
 	}
-	start := p.pos
+	start, failed := p.pos, false
 	if p.deep < maxDepth {
 		p.deep++
 		var it item
 		err := errNotParsed
 		if p.accept("[") {
+			failed = true
 			it, err = p.list()
 		} else if p.accept("{") {
+			failed = true
 			it, err = p.mapping()
 		}
 		p.deep--
@@ -146,7 +148,7 @@ func (p *parser) parse(embedded bool) (item, error) {
 	}
 	// Connect has peeked the first token that is not blank by now, unless a list or map failed.
 	tok, end := p.token(p.pos)
-	for Trim(tok) == "" && end < len(p.text) {
+	for !failed && Trim(tok) == "" && end < len(p.text) {
 		tok, end = p.token(end)
 	}
 	p.pos = end
