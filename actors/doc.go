@@ -30,6 +30,7 @@
 //	committed              commit pump    task       offsets are stored, or not
 //	revoked                source         task       partitions are taken away: drain and commit
 //	closed                 close pump     task       source and sink are closed
+//	boundaryDue            timer          task       the interval of a transaction is over
 //	pulse, commitDue …     timers         task       gauges; offset.flush.interval.ms; deadlines; retry
 //
 // What may be committed, what may be in flight and which completions count is decided by plain values

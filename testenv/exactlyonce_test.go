@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -228,4 +229,75 @@ func TestExactlyOnce_Zombie(t *testing.T) {
 	if code, body, err := second.Call(t.Context(), http.MethodGet, connectorPath(o.prefix+"-ghost", ""), nil); err != nil || code != http.StatusNotFound {
 		t.Errorf("the frozen worker's connector is there: %d %s %v", code, body, err)
 	}
+}
+
+// TestExactlyOnce_Takeover hands a source from Kafka Connect to us and back, with transactions.
+// Every hand-over finds the other's offsets, producers and task-count record.
+func TestExactlyOnce_Takeover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a broker and Kafka Connect; not in short mode")
+	}
+	t.Parallel()
+	k := Kafka(t)
+	prefix := strings.Trim(unique("onceover"), "-")
+	text := &textFile{path: filepath.Join(t.TempDir(), "in.txt")}
+	props := map[string]string{"group.id": prefix, "config.storage.topic": prefix + "-configs", "offset.storage.topic": prefix + "-offsets",
+		"status.storage.topic": prefix + "-status", "exactly.once.source.support": "enabled", "offset.storage.partitions": "3",
+		"scheduled.rebalance.max.delay.ms": "0"}
+	config := fileSource(text.path, prefix+"-lines")
+	maps.Copy(config, map[string]string{"exactly.once.support": "required", "offsets.storage.topic": prefix + "-own"})
+	for i, kind := range []workerKind{javaWorker, ourWorker, javaWorker} {
+		text.grow(t, 100) // while nobody runs
+		w := kind.start(t, k, props)
+		if i == 0 {
+			w.Create(t, prefix, config)
+		}
+		w.WaitRunning(t, prefix)
+		text.grow(t, 100)
+		waitFor(t, w, "all lines", time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
+		// Another set of task configurations makes the next round of fencing due.
+		again := maps.Clone(config)
+		again["batch.size"] = strconv.Itoa(3000 + i) // FileStreamSourceTask keeps lines back beyond a small one
+		rest(t, w, http.MethodPut, connectorPath(prefix, "/config"), again, http.StatusOK)
+		waitFor(t, w, "the task-count record", time.Minute, func() bool { return len(fencings(k.ReadAll(t, prefix+"-configs"), prefix)) >= i+2 })
+		w.WaitRunning(t, prefix)
+		text.grow(t, 100)
+		waitFor(t, w, "all lines", time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
+		stopPatiently(t, w)
+	}
+	var got []string
+	for _, rec := range k.ReadAll(t, prefix+"-lines") {
+		got = append(got, string(rec.Value))
+	}
+	if err := judgeLines(got, text.n, 0); err != nil || len(got) != text.n {
+		t.Errorf("%d lines of %d: %v", len(got), text.n, err)
+	}
+	records := fencings(k.ReadAll(t, prefix+"-configs"), prefix)
+	for _, r := range records {
+		if r != records[0] {
+			t.Errorf("task-count records differ: %q", records)
+			break
+		}
+	}
+	for _, topic := range []string{prefix + "-own", prefix + "-offsets"} {
+		keys := map[string]int{}
+		for _, rec := range k.ReadAll(t, topic) {
+			keys[string(rec.Key)]++
+		}
+		if len(keys) != 1 {
+			t.Errorf("topic %s has keys %v, want one", topic, keys)
+		}
+	}
+	t.Logf("%d lines, task-count records %q", len(got), records)
+}
+
+// fencings are the task-count records of a connector.
+func fencings(recs []*kgo.Record, name string) []string {
+	var out []string
+	for _, r := range recs {
+		if string(r.Key) == "tasks-fencing-"+name {
+			out = append(out, string(r.Value))
+		}
+	}
+	return out
 }

@@ -10,5 +10,8 @@
 // with nil means that every record of the batch is acknowledged (acks=all unless the user
 // asked for less); after the first error nothing more is accepted, so that the task rewinds.
 //
-// What it deliberately does not do: transactions, topic tracking, transforms.
+// With [Transactions] the sink is a deliver.Transactor: Commit writes source offsets behind the records
+// and ends the transaction of both.
+//
+// What it deliberately does not do: decide when a transaction ends, topic tracking, transforms.
 package kafka
