@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/anabranch/anabranch/capture"
 )
 
 // pausedAfter bounds how long a task that pauses waits for what is in flight until it says PAUSED.
@@ -61,9 +59,7 @@ func (t *task) holdReading() {
 	r.held = true
 	r.holds++
 	r.hold.set()
-	if p, ok := r.parts.Source.(capture.Pauser); ok {
-		p.Pause()
-	}
+	t.quietSource()
 	turn := r.holds
 	t.drain(nil, func() { t.commitThen(func() { t.paused(r, turn) }) })
 	r.pauseTimer = t.after(pausedAfter, &pauseOver{epoch: r.epoch, turn: turn})
@@ -85,9 +81,11 @@ func (t *task) goOnReading() {
 	}
 	r.held = false
 	r.pauseTimer.Stop()
-	if p, ok := r.parts.Source.(capture.Pauser); ok {
-		p.Resume()
-	}
+	t.quietSource()
 	r.hold.lift()
+	if r.trouble != nil {
+		t.setState(Restarting, Trace(r.trouble))
+		return
+	}
 	t.setState(Running, "")
 }

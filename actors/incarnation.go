@@ -97,8 +97,10 @@ type incarnation struct {
 	pulseTimer   *time.Timer
 	commitTimer  *time.Timer
 	pauseTimer   *time.Timer
-	held         bool // paused
-	holds        int  // pauses so far
+	held         bool  // paused
+	holds        int   // pauses so far
+	trouble      error // why the sink does not write now
+	quieted      bool  // the source was told to pause
 	endTimers    []*time.Timer
 	sourceMillis int64 // newest seen
 }
@@ -215,6 +217,7 @@ func (r *incarnation) open() error {
 	// The sink comes before the offsets: one with transactions ends those of an earlier incarnation, and
 	// only then the offsets are what they will be.
 	r.sinkTouched = true
+	r.hearTrouble()
 	if err := r.parts.Sink.Open(r.work); err != nil {
 		return fail("open sink", err)
 	}

@@ -191,6 +191,12 @@ type (
 	}
 	// frameDone: all batches of a frame are delivered or dropped on purpose.
 	frameDone struct{ flight *flight }
+	// troubled: the sink writes batches again; nil when it works again.
+	troubled struct {
+		quiet
+		epoch flow.Epoch
+		err   error
+	}
 	// failed: a batch could not be delivered.
 	failed struct {
 		quiet

@@ -84,6 +84,8 @@ func (t *task) Receive(c actor.Context) {
 		if r := t.of(m.epoch); r != nil && !r.aborted && r.phase <= phaseDraining {
 			t.end(false, m.err)
 		}
+	case *troubled:
+		t.onTroubled(m)
 	case *opened:
 		t.onOpened(m)
 	case *readEnded:

@@ -386,6 +386,10 @@ func (t *task) onRevoked(m *revoked) {
 		only[l] = true
 	}
 	r.revoking = append(r.revoking, m)
+	if r.trouble != nil {
+		t.leaveInTrouble()
+		return
+	}
 	t.drain(only, func() {
 		t.commitThen(func() {
 			for table := range only {

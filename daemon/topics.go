@@ -50,6 +50,13 @@ func (w *topicWatch) Write(ctx context.Context, b *records.Batch, done deliver.D
 	})
 }
 
+// OnTrouble implements deliver.Redeliverer for sinks that do.
+func (w *topicWatch) OnTrouble(hear func(error)) {
+	if r, ok := w.Sink.(deliver.Redeliverer); ok {
+		r.OnTrouble(hear)
+	}
+}
+
 func (w *topicWatch) mark(topics []string) {
 	for _, t := range topics {
 		w.mu.Lock()

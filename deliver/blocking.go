@@ -52,6 +52,10 @@ type Blocking struct {
 	end   context.CancelFunc
 	wg    sync.WaitGroup // the workers
 
+	trouble   func(error) // set before Open; nil gives up at once
+	troubleMu sync.Mutex  // guards the field below
+	inTrouble int         // workers
+
 	mu      sync.Mutex // guards the fields below
 	work    *sync.Cond // a lane became ready, or the end
 	lanes   map[string]*blockingLane
@@ -205,7 +209,7 @@ func (q *Blocking) run() {
 			return
 		}
 		if err == nil {
-			err = q.write(items)
+			err = q.deliver(items)
 		}
 		q.mu.Lock()
 		if err != nil && q.failure == nil && !q.closed {

@@ -33,6 +33,15 @@ type Sink interface {
 	Close() error
 }
 
+// Redeliverer is implemented by sinks that write batches again by themselves after an error that
+// may pass, as Connect puts records again after a RetriableException (CW-282). The task goes
+// on meanwhile; it stops reading and shows the error.
+type Redeliverer interface {
+	// OnTrouble sets, before Open, who hears of each try that failed, and of nil when one
+	// worked again. It is called from any goroutine and does not block.
+	OnTrouble(func(error))
+}
+
 // Env is what a task gives its sink besides the configuration.
 type Env struct {
 	Connector string

@@ -3,10 +3,13 @@ package testenv
 import (
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // TestFaults breaks one server after the other under a running source and sink. Each outage
@@ -84,6 +87,7 @@ func TestFaults(t *testing.T) {
 		p.judge(t)
 	})
 	t.Run("sink database away", func(t *testing.T) {
+		before := members(t, p.k, "connect-"+p.sink)
 		p.pg.Stop(t)
 		p.work(t)
 		seen := p.watch(t, 15*time.Second, func() bool { return restarting(t, p.w, p.sink) })
@@ -91,6 +95,10 @@ func TestFaults(t *testing.T) {
 		p.rest(t)
 		p.pg.Start(t)
 		p.judge(t)
+		// The consumer has stayed in its group (CW-282).
+		if after := members(t, p.k, "connect-"+p.sink); before == "" || after != before {
+			t.Errorf("the consumer group has changed: %q, then %q", before, after)
+		}
 	})
 	t.Run("sink database killed", func(t *testing.T) {
 		p.work(t)
@@ -102,6 +110,21 @@ func TestFaults(t *testing.T) {
 		p.judge(t)
 	})
 	t.Run("binlog purged", func(t *testing.T) { purged(t, p) })
+}
+
+// members are the ids that the members of a group have since they joined it.
+func members(t *testing.T, k *KafkaServer, group string) string {
+	t.Helper()
+	groups, err := kadm.NewClient(k.Client(t)).DescribeGroups(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, m := range groups[group].Members {
+		ids = append(ids, m.MemberID)
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
 }
 
 func restarting(t *testing.T, w *ConnectWorker, name string) bool {

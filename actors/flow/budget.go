@@ -12,6 +12,7 @@ type Budget struct {
 
 	mu      sync.Mutex // guards the fields below
 	used    int64
+	open    bool
 	waiters []*waiter
 }
 
@@ -25,7 +26,16 @@ func NewBudget(total int64) *Budget { return &Budget{total: max(total, 1)} }
 
 // fits reports whether n more bytes may be taken: within the total, or alone, for otherwise
 // a frame larger than the budget would wait for ever.
-func (b *Budget) fits(n int64) bool { return b.used == 0 || b.used+n <= b.total }
+func (b *Budget) fits(n int64) bool { return b.open || b.used == 0 || b.used+n <= b.total }
+
+// Overdraw lets Take go on although nothing is free, for a source that must not be blocked and is
+// told to hand over nothing more: what it holds already comes through.
+func (b *Budget) Overdraw(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open = on
+	b.grant()
+}
 
 // Take waits until n bytes are free, or returns the cause of ctx's end with nothing taken.
 func (b *Budget) Take(ctx context.Context, n int64) error {
@@ -84,7 +94,8 @@ func (b *Budget) grant() {
 	}
 }
 
-// Used is the gauge: bytes in flight now. It exceeds Total only while one larger frame is alone.
+// Used is the gauge: bytes in flight now. It exceeds Total while one larger frame is alone, or
+// after Overdraw.
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -106,8 +106,12 @@ func (s *sink) WriteBatches(ctx context.Context, bs []*records.Batch) error {
 			s.metrics.writeSeconds.Observe(time.Since(began).Seconds())
 			return nil
 		}
-		if ctx.Err() != nil || !s.retriable(err) || attempt >= s.config.retries {
-			return s.failure("write to", err)
+		if again := ctx.Err() == nil && s.retriable(err); !again || attempt >= s.config.retries {
+			err = s.failure("write to", err)
+			if again {
+				s.disconnect() // it will be tried again, see deliver.Blocking
+			}
+			return err
 		}
 		s.metrics.retries.Inc()
 		if attempt == 0 {
