@@ -188,6 +188,7 @@ func (d *Def) Prefixed(prefix, group string) *Def {
 		n.cross = append(n.cross, func(v *Values) []Problem {
 			_, found := d.Parse(v.Prefixed(prefix))
 			for i := range found {
+				found[i].Message = strings.Replace(found[i].Message, found[i].Key, prefix+found[i].Key, 1)
 				found[i].Key = prefix + found[i].Key
 			}
 			return found
