@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -244,6 +245,9 @@ func TestExactlyOnce_Takeover(t *testing.T) {
 	props := map[string]string{"group.id": prefix, "config.storage.topic": prefix + "-configs", "offset.storage.topic": prefix + "-offsets",
 		"status.storage.topic": prefix + "-status", "exactly.once.source.support": "enabled", "offset.storage.partitions": "3",
 		"scheduled.rebalance.max.delay.ms": "0"}
+	if _, err := kadm.NewClient(k.Client(t)).CreateTopic(t.Context(), 1, 1, nil, prefix+"-lines"); err != nil {
+		t.Fatal(err)
+	}
 	config := fileSource(text.path, prefix+"-lines")
 	maps.Copy(config, map[string]string{"exactly.once.support": "required", "offsets.storage.topic": prefix + "-own"})
 	for i, kind := range []workerKind{javaWorker, ourWorker, javaWorker} {
@@ -254,15 +258,15 @@ func TestExactlyOnce_Takeover(t *testing.T) {
 		}
 		w.WaitRunning(t, prefix)
 		text.grow(t, 100)
-		waitFor(t, w, "all lines", time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
+		waitFor(t, w, "all lines", 2*time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
 		// Another set of task configurations makes the next round of fencing due.
 		again := maps.Clone(config)
 		again["batch.size"] = strconv.Itoa(3000 + i) // FileStreamSourceTask keeps lines back beyond a small one
 		rest(t, w, http.MethodPut, connectorPath(prefix, "/config"), again, http.StatusOK)
-		waitFor(t, w, "the task-count record", time.Minute, func() bool { return len(fencings(k.ReadAll(t, prefix+"-configs"), prefix)) >= i+2 })
+		waitFor(t, w, "the task-count record", 2*time.Minute, func() bool { return len(fencings(k.ReadAll(t, prefix+"-configs"), prefix)) >= i+2 })
 		w.WaitRunning(t, prefix)
 		text.grow(t, 100)
-		waitFor(t, w, "all lines", time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
+		waitFor(t, w, "all lines", 2*time.Minute, func() bool { return len(k.ReadAll(t, prefix+"-lines")) >= text.n })
 		stopPatiently(t, w)
 	}
 	var got []string
