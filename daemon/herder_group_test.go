@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type fakeGroup struct {
 	url    string
 	owners map[work]string
 	lead   bool
-	stale  bool
+	stale  atomic.Bool
 	secure bool
 }
 
@@ -33,16 +34,19 @@ func (g *fakeGroup) start(ctx context.Context) error {
 	return g.h.begin(ctx)
 }
 func (g *fakeGroup) fresh() error {
-	if g.stale {
+	if g.stale.Load() {
 		return errNotFresh
 	}
 	return nil
 }
 
-func follower(t *testing.T, leader string) (*bench, *fakeGroup) {
+func follower(t *testing.T, leader string, shape ...func(*fakeGroup)) (*bench, *fakeGroup) {
 	t.Helper()
 	g := &fakeGroup{url: leader}
-	b := newBenchIn(t, func(h *herder) { g.alone.h = h; h.group = g })
+	for _, fn := range shape {
+		fn(g)
+	}
+	b := newBenchIn(t, func(h *herder) { g.alone.h = h; h.group = g; h.configs.Fresh = g.fresh })
 	return b, g
 }
 
@@ -84,8 +88,7 @@ func TestHerder_LeaderSendsRestartsToTheOwner(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer owner.Close()
-	b, g := follower(t, "")
-	g.lead = true
+	b, g := follower(t, "", func(g *fakeGroup) { g.lead = true })
 	g.owners = map[work]string{cluster.Instance("c"): owner.URL + "/", {Connector: "c", Task: 0}: owner.URL + "/"}
 	b.must(t, "PUT", "/connectors/c/config", `{"connector.class":"FileStreamSource","topic":"t"}`, 201)
 	if err := b.h.configs.PutTasks(t.Context(), "c", []map[string]string{{}}); err != nil {
@@ -111,8 +114,7 @@ func TestHerder_LeaderSendsRestartsToTheOwner(t *testing.T) {
 }
 
 func TestHerder_TaskConfigurationsOfOthersAreSigned(t *testing.T) {
-	b, g := follower(t, "")
-	g.lead, g.secure = true, true
+	b, _ := follower(t, "", func(g *fakeGroup) { g.lead, g.secure = true, true })
 	b.h.signer = cluster.NewSigner(cluster.DefaultSigning())
 	b.must(t, "PUT", "/connectors/c/config", `{"connector.class":"FileStreamSource","topic":"t"}`, 201)
 	send := func(body string, sign func(http.Header)) (int, string) {
@@ -180,8 +182,7 @@ func TestHerder_TaskConfigurationsOfOthersAreSigned(t *testing.T) {
 
 // A worker runs what is assigned to it, and nothing else; what it cannot run FAILS.
 func TestHerder_RunsWhatIsAssigned(t *testing.T) {
-	b, g := follower(t, "")
-	g.lead = true
+	b, g := follower(t, "", func(g *fakeGroup) { g.lead = true })
 	for _, name := range []string{"a", "b"} {
 		b.must(t, "PUT", "/connectors/"+name+"/config", `{"connector.class":"FileStreamSink","topics":"t","tasks.max":"2"}`, 201)
 		if err := b.h.configs.PutTasks(t.Context(), name, []map[string]string{{"topics": "t"}, {"topics": "t"}}); err != nil {
@@ -235,17 +236,12 @@ func TestHerder_RunsWhatIsAssigned(t *testing.T) {
 		t.Error(got)
 	}
 	// Nothing starts while others may have it.
-	g.stale = true
+	g.stale.Store(true)
 	assign(work{Connector: "b", Task: 1}, cluster.Instance("b"))
 	if got := b.system.took(); len(got) > 0 {
 		t.Error(got)
 	}
-	if err := (freshCheck(b)); !errors.Is(err, errNotFresh) {
+	if err := b.h.configs.PutTarget(t.Context(), "a", store.Paused); !errors.Is(err, errNotFresh) {
 		t.Error(err)
 	}
-}
-
-func freshCheck(b *bench) error {
-	b.h.configs.Fresh = b.h.group.fresh
-	return b.h.configs.PutTarget(context.Background(), "a", store.Paused)
 }
