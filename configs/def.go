@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -252,9 +253,20 @@ func (ps Problems) Error() string {
 	return strings.Join(msgs, "; ")
 }
 
+var (
+	secretParameter = regexp.MustCompile(`(?i)([a-z0-9_.\-]*(?:password|passwd|passphrase|pwd|secret|token)[a-z0-9_.\-]*=)[^&;,\s]+`)
+	userInfo        = regexp.MustCompile(`(://[^/@:\s]*:)[^@\s]*@`)
+)
+
+// withoutSecrets hides what URLs and parameter lists say about passwords.
+func withoutSecrets(value string) string {
+	value = secretParameter.ReplaceAllString(value, "${1}[hidden]")
+	return userInfo.ReplaceAllString(value, "${1}[hidden]@")
+}
+
 // invalid is the text of Kafka's ConfigException for a bad value (CW-59).
 func invalid(name, value, why string) Problem {
-	msg := fmt.Sprintf("Invalid value %s for configuration %s", value, name)
+	msg := fmt.Sprintf("Invalid value %s for configuration %s", withoutSecrets(value), name)
 	if why != "" {
 		msg += ": " + why
 	}

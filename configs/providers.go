@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
+
+	"github.com/anabranch/anabranch/configs/javaregex"
 )
 
 // Keys of the provider set in the worker file (CW-94).
@@ -24,7 +27,70 @@ type Provider interface {
 }
 
 // Providers is the provider set of a worker: alias to provider. The zero value resolves nothing.
-type Providers struct{ byAlias map[string]Provider }
+type Providers struct {
+	byAlias map[string]Provider
+
+	mu       sync.Mutex        // guards the fields below
+	resolved map[string]string // value to the variable that it came from
+	scrubber *strings.Replacer // nil: to be made anew
+}
+
+const (
+	// shortestSecret is the least length of a value that Scrub looks for: shorter ones are parts of
+	// common words.
+	shortestSecret = 6
+	// maxRemembered bounds the values that Scrub knows.
+	maxRemembered = 16384
+)
+
+// remember keeps a resolved value for Scrub.
+func (ps *Providers) remember(value, variable string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, v := range []string{value, trim(value)} {
+		if len(v) < shortestSecret {
+			continue
+		}
+		if _, known := ps.resolved[v]; known {
+			continue
+		}
+		if ps.resolved == nil {
+			ps.resolved = map[string]string{}
+		}
+		if len(ps.resolved) >= maxRemembered {
+			for old := range ps.resolved { // any
+				delete(ps.resolved, old)
+				break
+			}
+		}
+		ps.resolved[v], ps.scrubber = variable, nil
+	}
+}
+
+// Scrub puts the variables back in place of every value that a provider has given, for logs,
+// traces and answers: errors of servers and libraries can repeat what they were told.
+func (ps *Providers) Scrub(text string) string {
+	if ps == nil || text == "" {
+		return text
+	}
+	ps.mu.Lock()
+	if ps.scrubber == nil {
+		values := make([]string, 0, len(ps.resolved))
+		for v := range ps.resolved {
+			values = append(values, v)
+		}
+		// At one place the replacer takes the first that fits: the longest must come first.
+		sort.Slice(values, func(i, j int) bool { return len(values[i]) > len(values[j]) })
+		pairs := make([]string, 0, 2*len(values))
+		for _, v := range values {
+			pairs = append(pairs, v, ps.resolved[v])
+		}
+		ps.scrubber = strings.NewReplacer(pairs...)
+	}
+	r := ps.scrubber
+	ps.mu.Unlock()
+	return r.Replace(text)
+}
 
 var variable = regexp.MustCompile(`\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}`)
 
@@ -43,21 +109,28 @@ func NewProviders(worker map[string]string) (*Providers, error) {
 		}
 		switch class {
 		case "org.apache.kafka.common.config.provider.FileConfigProvider":
-			ps.byAlias[alias] = fileProvider{allowed(params["allowed.paths"])}
+			paths, err := allowed(prefix, params)
+			if err != nil {
+				return nil, err
+			}
+			ps.byAlias[alias] = fileProvider{paths}
 		case "org.apache.kafka.common.config.provider.DirectoryConfigProvider":
-			ps.byAlias[alias] = directoryProvider{allowed(params["allowed.paths"])}
+			paths, err := allowed(prefix, params)
+			if err != nil {
+				return nil, err
+			}
+			ps.byAlias[alias] = directoryProvider{paths}
 		case "org.apache.kafka.common.config.provider.EnvVarConfigProvider":
 			p := envProvider{}
 			if pattern, ok := params["allowlist.pattern"]; ok {
-				re, err := regexp.Compile(`^(?:` + trim(pattern) + `)$`)
+				re, err := javaregex.Compile(trim(pattern), false)
 				if err != nil {
 					return nil, invalid(prefix+"param.allowlist.pattern", pattern, err.Error())
 				}
 				p.allow = re
 			}
 			ps.byAlias[alias] = p
-		case "":
-			return nil, Problem{prefix + "class", fmt.Sprintf("Missing required configuration %q which has no default value.", prefix+"class")}
+		case "": // Connect does without a provider that has no class; its variables stay text
 		default:
 			return nil, invalid(prefix+"class", class, "this provider is not available here; use the File, Directory or EnvVarConfigProvider of Kafka")
 		}
@@ -123,6 +196,7 @@ func (ps *Providers) Resolve(raw map[string]string) (map[string]string, error) {
 		out[k] = variable.ReplaceAllStringFunc(v, func(text string) string {
 			m := variable.FindStringSubmatch(text)
 			if s, ok := found[place{m[1], m[3]}][m[4]]; ok {
+				ps.remember(s, text)
 				return s
 			}
 			return text
@@ -134,12 +208,19 @@ func (ps *Providers) Resolve(raw map[string]string) (map[string]string, error) {
 // allowedPaths is the allowed.paths parameter: nil allows everything.
 type allowedPaths []string
 
-func allowed(param string) allowedPaths {
+func allowed(prefix string, params map[string]string) (allowedPaths, error) {
+	const name = "allowed.paths"
 	var dirs allowedPaths
-	for _, d := range SplitList(param) {
+	for _, d := range SplitList(params[name]) {
+		if !filepath.IsAbs(d) {
+			return nil, Problem{prefix + "param." + name, "Path " + d + " is not absolute"}
+		}
+		if _, err := os.Stat(d); errors.Is(err, fs.ErrNotExist) {
+			return nil, Problem{prefix + "param." + name, "Path " + d + " does not exist"}
+		}
 		dirs = append(dirs, filepath.Clean(d))
 	}
-	return dirs
+	return dirs, nil
 }
 
 func (a allowedPaths) ok(path string) bool {
@@ -174,16 +255,18 @@ func (p fileProvider) Get(path string, keys []string) (map[string]string, error)
 }
 
 // envProvider is EnvVarConfigProvider: environment variables, with an empty path (CW-123).
-type envProvider struct{ allow *regexp.Regexp }
+type envProvider struct{ allow *javaregex.Regex }
 
 func (p envProvider) Get(path string, keys []string) (map[string]string, error) {
 	if path != "" {
-		return nil, fmt.Errorf("path is not supported by EnvVarConfigProvider: %s", path)
+		return nil, fmt.Errorf("Path is not supported for EnvVarConfigProvider, invalid value '%s'", path)
 	}
 	out := map[string]string{}
 	for _, k := range keys {
-		if p.allow != nil && !p.allow.MatchString(k) {
-			continue
+		if p.allow != nil {
+			if ok, err := p.allow.Matches(k); err != nil || !ok {
+				continue
+			}
 		}
 		if v, ok := os.LookupEnv(k); ok {
 			out[k] = v
@@ -203,6 +286,9 @@ func (p directoryProvider) Get(path string, keys []string) (map[string]string, e
 	for _, k := range keys {
 		if k == "" || k != filepath.Base(k) || k == "." || k == ".." {
 			continue // only files of this very directory
+		}
+		if info, err := os.Stat(filepath.Join(path, k)); err == nil && info.IsDir() {
+			continue
 		}
 		data, err := os.ReadFile(filepath.Join(path, k))
 		switch {

@@ -101,6 +101,7 @@ func Run(ctx context.Context, o Options) error {
 	for _, w := range worker.Warnings {
 		log.Warn(w.Message, "key", w.Key)
 	}
+	levels.Scrub(worker.Providers.Scrub)
 	logins, err := readLogins(worker)
 	if err != nil {
 		return &ConfigError{err}
@@ -292,7 +293,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		offsets:  store.NewOffsets(offsetLog, log),
 		statuses: store.NewStatuses(statusLog, workerID(url), generation, log),
 	})
-	h.statuses.VersionOf = h.version
+	h.statuses.VersionOf, h.statuses.Scrub = h.version, w.Providers.Scrub
 	if h.client, err = workerClient(w); err != nil {
 		return nil, rest.Options{}, err
 	}
@@ -332,6 +333,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	})
 	registry.MustRegister(metrics.NewWorker(h.instances), metrics.NewMBeans(h.beans, names))
 	options := rest.Options{
+		Scrub:  w.Providers.Scrub,
 		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
 		Client: h.client, TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
 	}

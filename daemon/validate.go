@@ -28,6 +28,8 @@ const (
 
 // verdict is the result of a validation.
 type verdict struct {
+	raw      map[string]string // as it was sent, variables included
+	holds    func(value string) bool
 	plugin   *plugin
 	values   *configs.Values
 	def      *configs.Def
@@ -65,7 +67,7 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	def := common.Merge(pl.definition()).WithPatterns(
 		configs.Pattern{Match: configs.Prefix(configs.TransformsKey + ".")}, configs.Pattern{Match: configs.Prefix(configs.PredicatesKey + ".")})
 	values, problems := def.Parse(config)
-	v := &verdict{plugin: pl, values: values, def: def, problems: problems, warnings: values.Warnings, groups: groupsOf(common)}
+	v := &verdict{raw: raw, holds: h.worker.Providers.HasVariable, plugin: pl, values: values, def: def, problems: problems, warnings: values.Warnings, groups: groupsOf(common)}
 	if n := config[configs.NameKey]; n == "." || n == ".." {
 		v.add(configs.NameKey, "Invalid value "+n+" for configuration name: such a connector could not be reached by its path")
 	}
@@ -86,6 +88,11 @@ func (h *herder) check(ctx context.Context, raw map[string]string) (*verdict, er
 	}
 	if len(v.problems) == 0 && pl.validate != nil {
 		v.problems = append(v.problems, pl.validate(ctx, values)...)
+	}
+	for _, list := range [][]configs.Problem{v.problems, v.warnings} {
+		for i := range list {
+			list[i].Message = h.worker.Providers.Scrub(list[i].Message)
+		}
 	}
 	return v, nil
 }
@@ -252,18 +259,22 @@ func (v *verdict) answer(class string) rest.Validation {
 	}
 	for i := range v.def.Keys() {
 		k := &v.def.Keys()[i]
-		entry(k.Name, k, shown(v.values, k))
+		value := shown(v.values, k)
+		if text, given := v.raw[k.Name]; given && v.holds(text) && k.Type != configs.PasswordType {
+			value = &text // Connect shows what the variable stands for (CW-56)
+		}
+		entry(k.Name, k, value)
 	}
 	for _, w := range v.warnings {
 		if _, known := v.def.Key(w.Key); known {
 			continue
 		}
-		text, _ := v.values.Raw(w.Key)
+		text := v.raw[w.Key]
 		out.Groups = unique(append(out.Groups, warningsGroup))
 		entry(w.Key, &configs.Key{Name: w.Key, Type: configs.StringType, Importance: configs.Low, Group: warningsGroup, Doc: w.Message}, &text)
 	}
 	for _, name := range sortedKeys(byKey) { // problems on keys without a definition come first in Connect
-		text, given := v.values.Raw(name)
+		text, given := v.raw[name]
 		var value *string
 		if given {
 			value = &text

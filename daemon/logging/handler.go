@@ -29,6 +29,9 @@ type Levels struct {
 	mu     sync.Mutex // guards levels; readers on the hot path use general and byName
 	levels map[string]level
 
+	// scrubber takes secrets out of what is written; nil changes nothing.
+	scrubber atomic.Pointer[func(string) string]
+
 	general atomic.Int64                          // the level of lines without a connector of their own
 	byName  atomic.Pointer[map[string]slog.Level] // connectors by their names, loggers after a "/"
 }
@@ -128,7 +131,29 @@ func (h *handler) Enabled(_ context.Context, lv slog.Level) bool {
 	return lv >= slog.Level(h.levels.general.Load())
 }
 
-func (h *handler) Handle(ctx context.Context, r slog.Record) error { return h.text.Handle(ctx, r) }
+// Scrub sets a function that takes secrets out of messages, texts and errors.
+func (l *Levels) Scrub(fn func(string) string) { l.scrubber.Store(&fn) }
+
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	scrub := h.levels.scrubber.Load()
+	if scrub == nil {
+		return h.text.Handle(ctx, r)
+	}
+	out := slog.NewRecord(r.Time, r.Level, (*scrub)(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		switch v := a.Value.Resolve(); v.Kind() {
+		case slog.KindString:
+			a.Value = slog.StringValue((*scrub)(v.String()))
+		case slog.KindAny:
+			if err, ok := v.Any().(error); ok && err != nil {
+				a.Value = slog.StringValue((*scrub)(err.Error()))
+			}
+		}
+		out.AddAttrs(a)
+		return true
+	})
+	return h.text.Handle(ctx, out)
+}
 
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	n := *h

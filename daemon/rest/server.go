@@ -33,6 +33,8 @@ type Options struct {
 	Loggers Loggers      // /admin/loggers; nil is 404 (CW-65)
 	// Client asks other workers; nil is one without TLS settings. It follows no redirects.
 	Client *http.Client
+	// Scrub takes secrets out of the messages of errors; nil changes nothing.
+	Scrub func(string) string
 	// Authenticate asks for a user; nil lets everybody in (CW-14).
 	Authenticate Authenticator
 	// TopicTracking and TopicTrackingReset are the worker's topic.tracking keys (CW-40, CW-41).
@@ -67,6 +69,9 @@ func NewServer(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Scrub == nil {
+		o.Scrub = func(s string) string { return s }
+	}
 	if o.Client == nil {
 		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
@@ -90,6 +95,9 @@ func NewAdmin(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Authenticate = nil
+	if o.Scrub == nil {
+		o.Scrub = func(s string) string { return s }
+	}
 	s := &Server{opts: o, mux: http.NewServeMux()}
 	s.loggerRoutes()
 	s.metricsRoute()
@@ -138,6 +146,7 @@ func (s *Server) handle(pattern string, fn route) {
 				return
 			}
 			status, message := statusOf(err)
+			message = s.opts.Scrub(message)
 			if status == http.StatusInternalServerError {
 				s.opts.Log.Error("request ended in an error", "method", hr.Method, "path", hr.URL.Path, "err", err)
 			}

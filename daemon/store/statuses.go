@@ -52,6 +52,8 @@ type Statuses struct {
 	now      func() time.Time
 	// VersionOf tells the version of a connector's plugin; nil is unknown. Set it before Open.
 	VersionOf func(connector string) string
+	// Scrub takes secrets out of traces; nil changes nothing. Set it before Open.
+	Scrub func(trace string) string
 	// Fresh says why nothing may be written at the moment, because this worker may have lost
 	// its work without knowing it yet; nil is always. Set it before Open.
 	Fresh func() error
@@ -184,6 +186,9 @@ func (st Status) mayReplace(cached Status) bool {
 }
 
 func (s *Statuses) status(connector string, state actors.State, trace string) Status {
+	if s.Scrub != nil {
+		trace = s.Scrub(trace)
+	}
 	st := Status{State: state, Trace: trace, WorkerID: s.workerID, Generation: s.generation}
 	if s.VersionOf != nil {
 		st.Version = s.VersionOf(connector)
