@@ -96,12 +96,7 @@ func TestSecrets_AreNowhere(t *testing.T) {
 			t.Fatalf("the worker has ended: %s", p.out)
 		default:
 		}
-		res, err := http.Get(base + "/health")
-		if err != nil {
-			return false
-		}
-		_ = res.Body.Close() // the status is enough
-		return res.StatusCode == http.StatusOK
+		return healthy(base)
 	})
 
 	mysqlWith := func(host, port, password string) string {
@@ -198,4 +193,13 @@ func TestSecrets_AreNowhere(t *testing.T) {
 	if seen["create 201"] < 3 || seen["create 400"] < 5 {
 		t.Errorf("the cases no longer cover both ways: %v", seen)
 	}
+}
+
+func healthy(base string) bool {
+	res, err := http.Get(base + "/health")
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close() // the status is enough
+	return res.StatusCode == http.StatusOK
 }
