@@ -97,7 +97,7 @@ func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Regi
 	}
 	cfg := deliverkafka.FromSettings(s)
 	cfg.Stats = t.clients.New(javametrics.ProducerClient, props[kafkaprops.ClientID])
-	cfg.Failures = failures
+	cfg.Failures, cfg.SkipRefused = failures, v.Str(configs.ToleranceKey) == "all"
 	var err error
 	if cfg.NewKey, err = t.converter(configs.KeyConverterKey); err != nil {
 		return nil, nil, fmt.Errorf("key converter: %w", err)

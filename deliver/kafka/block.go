@@ -113,7 +113,7 @@ func (bl *block) finish(r *kgo.Record, err error) {
 	if err != nil {
 		bl.sink.cfg.Stats.Failed(r.Topic, 1)
 	}
-	if err != nil && bl.err.Load() == nil {
+	if err != nil && bl.err.Load() == nil && !bl.sink.skips(r, err) {
 		bl.err.CompareAndSwap(nil, bl.sink.broken(r, err))
 	}
 	if bl.left.Add(-1) == 0 {

@@ -40,6 +40,8 @@ type Config struct {
 	Stats *javametrics.Client
 	// Failures decides about records that a converter refuses; nil is records.Strict.
 	Failures records.Failures
+	// SkipRefused asks Failures about records that are too large for the client too (errors.tolerance=all).
+	SkipRefused bool
 	// Transactions, if set, make the sink a deliver.Transactor that works.
 	Transactions *Transactions
 }
