@@ -72,6 +72,7 @@ func TestBlocking_WritesAgainWhatMayPass(t *testing.T) {
 					}
 				}
 				<-time.After(time.Hour)
+				synctest.Wait()
 				if got := strings.Join(target.writes, " "); got != tc.writes || strings.Join(told, " ") != tc.told || strings.Join(ends, " ") != tc.ends {
 					t.Errorf("writes %s, told %v, ends %v", got, told, ends)
 				}
@@ -100,6 +101,7 @@ func TestBlocking_CloseEndsTheRedelivery(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(time.Minute)
+		synctest.Wait()
 		if err := q.Close(); err != nil || !strings.Contains(end, "away") {
 			t.Fatalf("%v, the batch ended with %s", err, end)
 		}

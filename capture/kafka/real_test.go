@@ -24,7 +24,7 @@ func TestSource_MembersComeAndGoOnRealKafka(t *testing.T) {
 	}
 	k := testenv.Kafka(t)
 	topic := k.TopicPrefix(t)
-	cl := k.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl := k.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(20))
 	if _, err := kadm.NewClient(cl).CreateTopics(t.Context(), 4, 1, nil, topic); err != nil {
 		t.Fatal(err)
 	}
