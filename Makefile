@@ -32,7 +32,7 @@ golden: ## only the byte comparison with Debezium; CASES=dir adds a folder of ca
 	ANABRANCH_GOLDEN=$(CASES) $(GO) test -count=1 -timeout 40m -run 'TestGolden' -v ./testenv
 
 crash: ## kill the daemon at random moments, KILLS times for source and sink each
-	ANABRANCH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -run 'TestCrash' -v ./testenv
+	ANABRANCH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -run 'TestCrash|TestExactlyOnce_Crash' -v ./testenv
 
 cluster: ## group membership beside Java workers and with brokers that come and go
 	ANABRANCH_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'BesideJava|CoordinatorComes' -v ./daemon/cluster
