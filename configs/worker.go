@@ -113,6 +113,8 @@ type Membership struct {
 	// MaxDelay is how long tasks of a lost worker wait for its return.
 	MaxDelay                   time.Duration
 	SyncTimeout, UnsyncBackoff time.Duration
+	// RetryBackoff is the wait before a request to the coordinator is repeated, and the longest.
+	RetryBackoff, RetryBackoffMax time.Duration
 }
 
 // Signing has the settings of requests between workers (CW-109).

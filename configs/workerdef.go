@@ -143,6 +143,7 @@ func distributedKeys(exactlyOnce Key) []Key {
 		num("session.timeout.ms", "10000", IntType, nil), num("heartbeat.interval.ms", "3000", IntType, nil),
 		num("rebalance.timeout.ms", "60000", IntType, nil), num("scheduled.rebalance.max.delay.ms", "300000", IntType, limit),
 		num("connect.protocol", "sessioned", StringType, protocolCheck),
+		num("retry.backoff.ms", "100", LongType, AtLeast(0)), num("retry.backoff.max.ms", "1000", LongType, AtLeast(0)),
 		num("worker.sync.timeout.ms", "3000", IntType, nil), num("worker.unsync.backoff.ms", "300000", IntType, nil),
 		exactlyOnce,
 		num("client.id", "", StringType, nil),
@@ -159,6 +160,7 @@ func membershipOf(v *Values) Membership {
 		Protocol:       v.Word("connect.protocol"),
 		SessionTimeout: v.Millis("session.timeout.ms"), HeartbeatInterval: v.Millis("heartbeat.interval.ms"), RebalanceWithin: v.Millis("rebalance.timeout.ms"),
 		MaxDelay: v.Millis("scheduled.rebalance.max.delay.ms"), SyncTimeout: v.Millis("worker.sync.timeout.ms"), UnsyncBackoff: v.Millis("worker.unsync.backoff.ms"),
+		RetryBackoff: v.Millis("retry.backoff.ms"), RetryBackoffMax: v.Millis("retry.backoff.max.ms"),
 	}
 }
 

@@ -307,11 +307,8 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 		h.env.useTopic = h.statuses.UseTopic
 	}
 	if w.Mode == configs.Distributed {
-		signing, err := cluster.ReadSigning(w.Raw)
-		if err != nil {
-			return nil, rest.Options{}, err
-		}
-		h.signer = cluster.NewSigner(signing)
+		h.signer = cluster.NewSigner(cluster.SignConfig{TTL: w.Signing.KeyTTL, KeyAlgorithm: w.Signing.KeyAlgorithm, KeySize: w.Signing.KeyBits,
+			Algorithm: w.Signing.SignatureAlgorithm, Verified: w.Signing.VerificationAlgorithms})
 		if h.group, err = newMembers(h, w, url); err != nil {
 			return nil, rest.Options{}, err
 		}

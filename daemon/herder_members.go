@@ -46,11 +46,16 @@ var (
 
 // newMembers makes the group of a worker whose REST others reach at url.
 func newMembers(h *herder, w *configs.Worker, url string) (*members, error) {
-	cfg, err := cluster.ReadConfig(w.Raw)
-	if err != nil {
+	cfg := cluster.Defaults(w.GroupID)
+	var err error
+	if cfg.Protocol, err = cluster.ParseProtocol(w.Group.Protocol); err != nil {
 		return nil, err
 	}
-	cfg.Group, cfg.Log = w.GroupID, h.log
+	set := &w.Group
+	cfg.SessionTimeout, cfg.HeartbeatInterval, cfg.RebalanceTimeout = set.SessionTimeout, set.HeartbeatInterval, set.RebalanceWithin
+	cfg.MaxDelay, cfg.SyncTimeout, cfg.UnsyncBackoff = set.MaxDelay, set.SyncTimeout, set.UnsyncBackoff
+	cfg.RetryBackoff, cfg.RetryBackoffMax = set.RetryBackoff, set.RetryBackoffMax
+	cfg.Log = h.log
 	opts, err := internalOpts(w, "group")
 	if err != nil {
 		return nil, err

@@ -2,15 +2,13 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Config are the settings of a group member. [ReadConfig] makes one from a worker file.
+// Config are the settings of a group member. [Defaults] are Connect's.
 type Config struct {
 	Group    string  // group.id
 	Protocol Version // connect.protocol: the best that is offered (CW-107)
@@ -36,36 +34,6 @@ func Defaults(group string) Config {
 		RetryBackoff: 100 * time.Millisecond, RetryBackoffMax: time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	}
-}
-
-// ReadConfig takes the keys of a worker file; what is missing has Connect's default.
-func ReadConfig(raw map[string]string) (Config, error) {
-	c := Defaults(raw["group.id"])
-	var errs []error
-	if word, given := raw["connect.protocol"]; given {
-		v, err := ParseProtocol(word)
-		errs = append(errs, err)
-		c.Protocol = v
-	}
-	for key, field := range map[string]*time.Duration{
-		"session.timeout.ms": &c.SessionTimeout, "heartbeat.interval.ms": &c.HeartbeatInterval,
-		"rebalance.timeout.ms": &c.RebalanceTimeout, "scheduled.rebalance.max.delay.ms": &c.MaxDelay,
-		"worker.sync.timeout.ms": &c.SyncTimeout, "worker.unsync.backoff.ms": &c.UnsyncBackoff,
-		"retry.backoff.ms": &c.RetryBackoff, "retry.backoff.max.ms": &c.RetryBackoffMax,
-	} {
-		word, given := raw[key]
-		if !given {
-			continue
-		}
-		n, err := strconv.ParseInt(word, 10, 32)
-		if err != nil || n < 0 {
-			errs = append(errs, fmt.Errorf("%s: %q is not a number of milliseconds", key, word))
-			continue
-		}
-		*field = time.Duration(n) * time.Millisecond
-	}
-	errs = append(errs, c.check())
-	return c, errors.Join(errs...)
 }
 
 func (c *Config) check() error {

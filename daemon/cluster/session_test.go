@@ -172,24 +172,19 @@ func TestSession_FailuresBackOff(t *testing.T) {
 	h.want(t, true, nil)
 }
 
-func TestReadConfig(t *testing.T) { // CW-104, CW-106 to CW-108
-	c, err := ReadConfig(map[string]string{"group.id": "g"})
-	if err != nil || c.SessionTimeout != 10*time.Second || c.HeartbeatInterval != 3*time.Second || c.RebalanceTimeout != time.Minute ||
-		c.MaxDelay != 5*time.Minute || c.SyncTimeout != 3*time.Second || c.UnsyncBackoff != 5*time.Minute || c.Protocol != Sessioned {
-		t.Errorf("%+v %v", c, err)
+func TestConfig_Check(t *testing.T) { // CW-104
+	good := Defaults("g")
+	if err := good.check(); err != nil {
+		t.Error(err)
 	}
-	c, err = ReadConfig(map[string]string{"group.id": "g", "connect.protocol": "Compatible", "session.timeout.ms": "6000",
-		"heartbeat.interval.ms": "1000", "scheduled.rebalance.max.delay.ms": "0", "worker.sync.timeout.ms": "1"})
-	if err != nil || c.Protocol != Compatible || c.SessionTimeout != 6*time.Second || c.MaxDelay != 0 || c.SyncTimeout != time.Millisecond {
-		t.Errorf("%+v %v", c, err)
-	}
-	for key, value := range map[string]string{
-		"group.id": "", "connect.protocol": "consumer", "session.timeout.ms": "3000", "heartbeat.interval.ms": "x", "rebalance.timeout.ms": "-1",
-		"scheduled.rebalance.max.delay.ms": "1e3",
+	for what, change := range map[string]func(*Config){
+		"no group": func(c *Config) { c.Group = "" }, "no session": func(c *Config) { c.SessionTimeout = 0 },
+		"slow heartbeat": func(c *Config) { c.HeartbeatInterval = c.SessionTimeout },
 	} {
-		raw := map[string]string{"group.id": "g", key: value}
-		if _, err := ReadConfig(raw); err == nil {
-			t.Errorf("%s=%s is accepted", key, value)
+		bad := Defaults("g")
+		change(&bad)
+		if bad.check() == nil {
+			t.Errorf("%s is accepted", what)
 		}
 	}
 }

@@ -8,12 +8,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"hash"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -63,57 +61,6 @@ func keyBytes(algorithm string) int {
 	default:
 		return macs[name]().Size()
 	}
-}
-
-// ReadSigning takes the keys of a worker file (CW-109). An algorithm that we do not have is
-// refused, as Connect does with one that its Java lacks.
-func ReadSigning(raw map[string]string) (SignConfig, error) {
-	c := DefaultSigning()
-	var errs []error
-	number := func(key string, most int64) int64 {
-		word, given := raw[key]
-		if !given {
-			return -1
-		}
-		n, err := strconv.ParseInt(word, 10, 64)
-		if err != nil || n < 0 || n > most {
-			errs = append(errs, fmt.Errorf("%s: %q is not a number from 0 to %d", key, word, most))
-		}
-		return n
-	}
-	const most = 1<<31 - 1
-	if n := number("inter.worker.key.ttl.ms", most); n >= 0 {
-		c.TTL = time.Duration(n) * time.Millisecond
-	}
-	if n := number("inter.worker.key.size", 1<<16); n > 0 {
-		c.KeySize = int(n)
-	}
-	known := func(key, name string) {
-		if macs[strings.ToLower(name)] == nil {
-			errs = append(errs, fmt.Errorf("%s: the algorithm %q is not known here; use HmacSHA256", key, name))
-		}
-	}
-	for key, field := range map[string]*string{
-		"inter.worker.key.generation.algorithm": &c.KeyAlgorithm, "inter.worker.signature.algorithm": &c.Algorithm,
-	} {
-		if word, given := raw[key]; given {
-			*field = word
-		}
-		known(key, *field)
-	}
-	if word, given := raw["inter.worker.verification.algorithms"]; given {
-		c.Verified = nil
-		for part := range strings.SplitSeq(word, ",") {
-			c.Verified = append(c.Verified, strings.TrimSpace(part))
-		}
-	}
-	for _, name := range c.Verified {
-		known("inter.worker.verification.algorithms", name)
-	}
-	if !slices.Contains(c.Verified, c.Algorithm) {
-		errs = append(errs, fmt.Errorf("Signature generation algorithm must be in inter.worker.verification.algorithms list"))
-	}
-	return c, errors.Join(errs...)
 }
 
 // NewKey makes a session key (CW-247).

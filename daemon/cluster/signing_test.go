@@ -107,19 +107,3 @@ func TestSignConfig_KeyRotation(t *testing.T) { // CW-247
 		t.Errorf("512 bits are %d bytes", n)
 	}
 }
-
-func TestReadSigning(t *testing.T) { // CW-109
-	c, err := ReadSigning(map[string]string{"inter.worker.key.ttl.ms": "1000", "inter.worker.key.generation.algorithm": "HmacSHA512",
-		"inter.worker.signature.algorithm": "HmacSHA384", "inter.worker.verification.algorithms": "HmacSHA256, HmacSHA384"})
-	if err != nil || c.TTL != time.Second || c.Algorithm != "HmacSHA384" || len(c.Verified) != 2 {
-		t.Errorf("%+v %v", c, err)
-	}
-	for key, value := range map[string]string{
-		"inter.worker.key.ttl.ms": "x", "inter.worker.key.generation.algorithm": "AES", "inter.worker.signature.algorithm": "HmacSHA512",
-		"inter.worker.verification.algorithms": "HmacSHA1", "inter.worker.key.size": "-1",
-	} {
-		if _, err := ReadSigning(map[string]string{key: value}); err == nil {
-			t.Errorf("%s=%s is accepted", key, value)
-		}
-	}
-}
