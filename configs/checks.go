@@ -1,15 +1,22 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
+// errNull is what a range says about no value. Only numbers that were given and could not be read
+// come to that: a key without a value is not checked.
+var errNull = errors.New("Value must be non-null")
+
 // AtLeast is a Check for numbers; its text is Kafka's.
 func AtLeast(min int64) func(any) error {
 	return func(val any) error {
 		switch x := val.(type) {
+		case nil:
+			return errNull
 		case int64:
 			if x < min {
 				return fmt.Errorf("Value must be at least %d", min)
@@ -23,10 +30,22 @@ func AtLeast(min int64) func(any) error {
 	}
 }
 
+// Optional is a Check that has nothing to say about no value.
+func Optional(check func(any) error) func(any) error {
+	return func(val any) error {
+		if val == nil {
+			return nil
+		}
+		return check(val)
+	}
+}
+
 // Between is a Check for whole numbers with both ends; its text is Kafka's.
 func Between(min, max int64) func(any) error {
 	return func(val any) error {
 		switch i, ok := val.(int64); {
+		case val == nil:
+			return errNull
 		case ok && i < min:
 			return fmt.Errorf("Value must be at least %d", min)
 		case ok && i > max:
@@ -40,10 +59,12 @@ func Between(min, max int64) func(any) error {
 func BetweenFloats(min, max float64) func(any) error {
 	return func(val any) error {
 		switch f, ok := val.(float64); {
+		case val == nil:
+			return errNull
 		case ok && f < min:
-			return fmt.Errorf("Value must be at least %s", javaDouble(min))
+			return fmt.Errorf("Value must be at least %s", JavaDouble(min))
 		case ok && f > max:
-			return fmt.Errorf("Value must be no more than %s", javaDouble(max))
+			return fmt.Errorf("Value must be no more than %s", JavaDouble(max))
 		}
 		return nil
 	}
@@ -83,10 +104,15 @@ func ListItems(key string, mayBeEmpty bool) func(any) error {
 		if len(list) == 0 && !mayBeEmpty {
 			return wholeText("Configuration '" + key + "' must not be empty. Valid values include: any non-empty value")
 		}
+		seen := map[string]bool{}
 		for _, s := range list {
 			if s == "" {
 				return wholeText("Configuration '" + key + "' values must not be empty.")
 			}
+			if seen[s] {
+				return wholeText("Configuration '" + key + "' values must not be duplicated.")
+			}
+			seen[s] = true
 		}
 		return nil
 	}
@@ -142,21 +168,28 @@ func RefuseExcept(why string, words ...string) func(string) string {
 
 // shownParsed is a parsed value as Java prints it in the error of a validator.
 func shownParsed(k *Key, val any, text string) string {
+	if _, secret := val.(Password); secret || val == nil {
+		return show(k, text)
+	}
+	return shownValue(val)
+}
+
+func shownValue(val any) string {
 	switch x := val.(type) {
 	case int64:
 		return strconv.FormatInt(x, 10)
 	case float64:
-		return javaDouble(x)
+		return JavaDouble(x)
 	case []string:
 		return "[" + strings.Join(x, ", ") + "]"
-	case string:
-		return x
+	case nil:
+		return "null"
 	}
-	return show(k, text)
+	return fmt.Sprint(val) // a Password prints as stars
 }
 
-// javaDouble prints a fraction as Double.toString does, for error texts.
-func javaDouble(f float64) string {
+// JavaDouble prints a fraction as Double.toString does.
+func JavaDouble(f float64) string {
 	if abs := max(f, -f); abs == 0 || abs >= 1e-3 && abs < 1e7 {
 		s := strconv.FormatFloat(f, 'f', -1, 64)
 		if !strings.Contains(s, ".") {

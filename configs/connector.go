@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,8 +81,8 @@ func commonKeys() []Key {
 	next := func() int { order++; return order }
 	errorOrder := 0
 	nextError := func() int { errorOrder++; return errorOrder }
-	version := func(name, display, what string, importance Importance) Key {
-		return Key{Name: name, Type: StringType, Importance: importance, Group: commonGroup, Order: next(), Width: "MEDIUM",
+	version := func(name, display, what string, importance Importance, width string) Key {
+		return Key{Name: name, Type: StringType, Importance: importance, Group: commonGroup, Order: next(), Width: width,
 			Display: display, NoEffect: onePluginVersion, Doc: "Version of the " + what + " to use. " + onePluginVersion + "."}
 	}
 	converter := func(name, display, what string) Key {
@@ -93,18 +94,18 @@ func commonKeys() []Key {
 			Check: connectorName, Doc: "Name of the connector, unique in the cluster."},
 		{Name: ClassKey, Type: StringType, Required: true, Importance: High, Group: commonGroup, Order: next(), Width: "LONG", Display: "Connector class",
 			Doc: "Java class name of the connector, or its simple name with or without the ending Connector."},
-		version("connector.plugin.version", "Connector version", "connector", Medium),
+		version("connector.plugin.version", "Connector version", "connector", Medium, "MEDIUM"),
 		{Name: TasksMaxKey, Type: IntType, Default: "1", HasDefault: true, Importance: High, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Tasks max",
 			Check: AtLeast(1), Doc: "Largest number of tasks of this connector."},
 		{Name: TasksMaxEnforceKey, Type: BooleanType, Default: "true", HasDefault: true, Importance: Low, Group: commonGroup, Order: next(), Width: "SHORT", Display: "Enforce tasks max",
 			Doc:      "Deprecated. Whether a connector that makes more tasks than tasks.max fails.",
 			NoEffect: "no connector here makes more tasks than tasks.max, so the limit always holds"},
 		converter(KeyConverterKey, "Key converter class", "keys"),
-		version(KeyConverterKey+".plugin.version", "Key converter version", "key converter", Low),
+		version(KeyConverterKey+".plugin.version", "Key converter version", "key converter", Low, "SHORT"),
 		converter(ValueConverterKey, "Value converter class", "values"),
-		version(ValueConverterKey+".plugin.version", "Value converter version", "value converter", Low),
+		version(ValueConverterKey+".plugin.version", "Value converter version", "value converter", Low, "SHORT"),
 		converter(HeaderConverterKey, "Header converter class", "headers"),
-		version(HeaderConverterKey+".plugin.version", "Header converter version", "header converter", Low),
+		version(HeaderConverterKey+".plugin.version", "Header converter version", "header converter", Low, "SHORT"),
 		{Name: TransformsKey, Type: ListType, HasDefault: true, Importance: Low, Group: transformsGroup, Order: next(), Width: "LONG", Display: "Transforms",
 			Check: uniqueAliases, Doc: "Names of the transformations of records, in the order of their application."},
 		{Name: PredicatesKey, Type: ListType, HasDefault: true, Importance: Low, Group: predicatesGroup, Order: next(), Width: "LONG", Display: "Predicates",
@@ -145,16 +146,16 @@ func SourceConnector() *Def {
 		Key{Name: TopicGroupsKey, Type: ListType, HasDefault: true, Importance: Low, Group: topicCreationGroup, Order: 1, Width: "LONG", Display: "Topic Creation Groups",
 			Check: uniqueAliases, Doc: "Names of groups of settings for topics that this connector creates."},
 		Key{Name: ExactlyOnceKey, Type: StringType, Default: "requested", HasDefault: true, Importance: Medium, Group: exactlyOnceGroup, Order: 2, Width: "SHORT", Display: "Exactly once support",
-			Check: AnyCaseWords("requested", "required"),
+			Check: AnyCaseWords("required", "requested"),
 			Doc:   "required: refuse to run without exactly-once delivery. requested: use it if the worker has it."},
 		Key{Name: BoundaryKey, Type: StringType, Default: "poll", HasDefault: true, Importance: Medium, Group: exactlyOnceGroup, Order: 3, Width: "SHORT", Display: "Transaction Boundary",
-			Check: AnyCaseWords("poll", "connector", "interval"),
+			Check: AnyCaseWords("interval", "poll", "connector"),
 			Doc:   "Where transactions of the producer end when delivery is exactly-once. poll: as soon as what was read is delivered. interval: after transaction.boundary.interval.ms. connector: where the connector says, if it does."},
 		Key{Name: BoundaryIntervalKey, Type: LongType, Importance: Low, Group: exactlyOnceGroup, Order: 4, Width: "SHORT", Display: "Transaction boundary interval",
 			Check: AtLeast(0),
 			Doc:   "Interval of transactions when transaction.boundary is interval, in milliseconds. Without it, offset.flush.interval.ms of the worker. Never more than half of the producer's transaction.timeout.ms."},
 		Key{Name: OwnOffsetsTopicKey, Type: StringType, Importance: Low, Group: offsetsTopicGroup, Order: 1, Width: "LONG", Display: "Offsets topic",
-			Check: NotEmpty,
+			Check: NonEmptyString,
 			Doc:   "Name of an offsets topic for this connector alone. It is created if it is missing. Offsets go to the worker's topic too."},
 	)
 	return d.WithPatterns(append(connectorPatterns(),
@@ -164,7 +165,7 @@ func SourceConnector() *Def {
 // SinkConnector is the definition of the keys that every sink connector has.
 func SinkConnector() *Def {
 	d := NewDef(commonKeys()...).With(
-		Key{Name: TopicsKey, Type: ListType, HasDefault: true, Importance: High, Group: commonGroup, Order: 4, Width: "LONG", Display: "Topics",
+		Key{Name: TopicsKey, Type: ListType, HasDefault: true, Importance: High, Group: commonGroup, Order: 4, Width: "LONG", Display: "Topics", Check: ListItems(TopicsKey, true),
 			Doc: "Topics to read, separated by commas. Give either this or topics.regex."},
 		Key{Name: TopicsRegexKey, Type: StringType, HasDefault: true, Importance: High, Group: commonGroup, Order: 4, Width: "LONG", Display: "Topics regex",
 			Check: validRegex, Doc: "Java regular expression that whole names of topics to read match."},
@@ -181,6 +182,9 @@ func SinkConnector() *Def {
 func validRegex(val any) error {
 	if s, _ := val.(string); s != "" {
 		if _, err := javaregex.Compile(s, false); err != nil {
+			if text := javaregex.JavaMessage(s); text != "" {
+				return errors.New("Invalid regex: " + text)
+			}
 			return fmt.Errorf("Invalid regex: %w", err)
 		}
 	}

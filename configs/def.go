@@ -1,8 +1,11 @@
 package configs
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -85,8 +88,12 @@ type Def struct {
 	byName   map[string]int
 	alias    map[string]string
 	patterns []Pattern
-	// Cross checks run after all keys parsed without error on their own.
+	// Cross checks run after all keys were looked at on their own. They see the default of a key
+	// whose value could not be read, and what they say about a key that has a problem already is
+	// not shown.
 	cross []func(v *Values) []Problem
+	// asValidate: see AsValidate.
+	asValidate bool
 }
 
 // NewDef makes a definition. A name declared twice panics: it is a programming error.
@@ -148,6 +155,14 @@ func (d *Def) Merge(other *Def) *Def {
 	return n
 }
 
+// AsValidate returns a new Def that parses as ConfigDef.validate does, for answers that show
+// every problem: after a number that could not be read its check runs all the same, on null.
+func (d *Def) AsValidate() *Def {
+	n := d.With()
+	n.asValidate = true
+	return n
+}
+
 // Map returns a new Def whose keys went through fn, which must keep their names.
 func (d *Def) Map(fn func(Key) Key) *Def {
 	n := d.With()
@@ -165,10 +180,21 @@ func (d *Def) Prefixed(prefix, group string) *Def {
 		if k.Display == "" {
 			k.Display = k.Name
 		}
-		k.Name = prefix + k.Name
 		if group != "" {
 			k.Group = group
 		}
+		if check, short := k.Check, k.Name; check != nil {
+			// A check that is embedded names the key without its prefix, as ConfigDef.embed does.
+			k.Check = func(val any) error {
+				err := check(val)
+				var whole wholeText
+				if err == nil || errors.As(err, &whole) {
+					return err
+				}
+				return wholeText(invalid(short, shownValue(val), err.Error()).Message)
+			}
+		}
+		k.Name = prefix + k.Name
 		k.Dependents = prefixAll(prefix, k.Dependents)
 		k.Aliases = prefixAll(prefix, k.Aliases)
 		keys[i] = k
@@ -185,9 +211,10 @@ func (d *Def) Prefixed(prefix, group string) *Def {
 		}
 		n.patterns = append(n.patterns, p)
 	}
-	if len(d.cross) > 0 {
+	for _, fn := range d.cross {
 		n.cross = append(n.cross, func(v *Values) []Problem {
-			_, found := d.Parse(v.Prefixed(prefix))
+			own, _ := d.Parse(v.Prefixed(prefix))
+			found := fn(own)
 			for i := range found {
 				found[i].Message = strings.Replace(found[i].Message, found[i].Key, prefix+found[i].Key, 1)
 				found[i].Key = prefix + found[i].Key
@@ -195,6 +222,40 @@ func (d *Def) Prefixed(prefix, group string) *Def {
 			return found
 		})
 	}
+	return n
+}
+
+// Sorted returns the definition with its keys in the order in which ConfigDef.embed and the
+// documentation of Kafka list them: by group and place, keys without a default first, then by
+// importance and name.
+func (d *Def) Sorted() *Def {
+	groups := map[string]int{"": -1}
+	for _, k := range d.keys {
+		if _, ok := groups[k.Group]; !ok {
+			groups[k.Group] = len(groups)
+		}
+	}
+	rank := map[Importance]int{High: 0, Medium: 1, Low: 2}
+	place := func(k Key) int {
+		if k.Group == "" && k.Order == 0 {
+			return -1
+		}
+		return k.Order
+	}
+	keys := slices.Clone(d.keys)
+	slices.SortStableFunc(keys, func(a, b Key) int {
+		noDefault := 0
+		if a.Required != b.Required {
+			noDefault = 1
+			if a.Required {
+				noDefault = -1
+			}
+		}
+		return cmp.Or(cmp.Compare(groups[a.Group], groups[b.Group]), cmp.Compare(place(a), place(b)), noDefault,
+			cmp.Compare(rank[a.Importance], rank[b.Importance]), strings.Compare(a.Name, b.Name))
+	})
+	n := NewDef(keys...)
+	n.patterns, n.cross = d.patterns, d.cross
 	return n
 }
 

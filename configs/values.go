@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"sort"
 	"strconv"
@@ -98,6 +99,7 @@ func (d *Def) Parse(raw map[string]string) (*Values, Problems) {
 		v.raw[name] = text
 	}
 	var ps Problems
+	var unread []*Key
 	for i := range d.keys {
 		k := &d.keys[i]
 		text, given := v.raw[k.Name]
@@ -113,6 +115,10 @@ func (d *Def) Parse(raw map[string]string) (*Values, Problems) {
 		val, err := parseValue(k, text)
 		if err != nil {
 			ps = append(ps, invalid(k.Name, show(k, text), err.Error()))
+			if d.asValidate {
+				ps = append(ps, nullProblem(k)...)
+			}
+			unread = append(unread, k)
 			continue
 		}
 		v.parsed[k.Name] = val
@@ -154,12 +160,54 @@ func (d *Def) Parse(raw map[string]string) (*Values, Problems) {
 			v.Warnings = append(v.Warnings, Problem{name, fmt.Sprintf("configuration %s has no effect: %s", name, p.NoEffect)})
 		}
 	}
-	if len(ps) == 0 {
-		for _, fn := range d.cross {
-			ps = append(ps, fn(v)...)
+	return v, append(ps, d.crossProblems(v, unread, ps)...)
+}
+
+// crossProblems runs the checks over several keys. They see defaults for what could not be read,
+// and say nothing about keys that have problems of their own.
+func (d *Def) crossProblems(v *Values, unread []*Key, known Problems) Problems {
+	if len(d.cross) == 0 {
+		return nil
+	}
+	seen := *v
+	if len(unread) > 0 {
+		seen.parsed = maps.Clone(v.parsed)
+		for _, k := range unread {
+			if k.HasDefault {
+				if val, err := parseValue(k, k.Default); err == nil {
+					seen.parsed[k.Name] = val
+				}
+			}
 		}
 	}
-	return v, ps
+	has := map[string]bool{}
+	for _, p := range known {
+		has[p.Key] = true
+	}
+	var out Problems
+	for _, fn := range d.cross {
+		for _, p := range fn(&seen) {
+			if !has[p.Key] {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// nullProblem is what the check of a number says after the number could not be read: Kafka runs
+// it all the same, on null.
+func nullProblem(k *Key) []Problem {
+	switch k.Type {
+	case IntType, ShortType, LongType, DoubleType:
+		if k.Check == nil {
+			return nil
+		}
+		if err := k.Check(nil); err != nil {
+			return []Problem{checkProblem(k, nil, "null", err)}
+		}
+	}
+	return nil
 }
 
 // checkProblem is the problem of a value that a Check refused.

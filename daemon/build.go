@@ -91,14 +91,3 @@ func (t *taskEnv) converter(key string) (func() converters.Converter, error) {
 	delete(settings, "plugin.version")
 	return converters.New(class, settings, key == configs.KeyConverterKey)
 }
-
-// otherDefinition is the definition of a converter, transform or predicate, nil if there is none.
-func otherDefinition(name string) *configs.Def {
-	if def := transforms.Definition(name); def != nil {
-		return def
-	}
-	if class := converters.Resolve(name); class != "" {
-		return converters.Definition(class)
-	}
-	return nil
-}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/cluster"
+	"github.com/anabranch/anabranch/daemon/jsontext"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
 )
@@ -28,24 +31,25 @@ func (h *herder) warn(name string, warnings []configs.Problem) {
 }
 
 // Validate implements rest.Herder.
-func (h *herder) Validate(ctx context.Context, config map[string]string) (rest.Validation, error) {
+func (h *herder) Validate(ctx context.Context, config rest.Config) (rest.Validation, error) {
 	if err := h.await(ctx); err != nil {
 		return rest.Validation{}, err
 	}
-	v, err := h.check(ctx, config)
+	v, err := h.check(ctx, config.Values, config.Nulls...)
 	if err != nil {
 		return rest.Validation{}, err
 	}
-	return v.answer(config[configs.ClassKey]), nil
+	return v.answer(config.Values[configs.ClassKey]), nil
 }
 
 // PutConnector implements rest.Herder. Validation comes first and outside of the loop, since it
 // may ask a server; nothing is written before it is good.
-func (h *herder) PutConnector(ctx context.Context, name string, config map[string]string, initial store.Target, replace bool) (rest.Info, bool, error) {
+func (h *herder) PutConnector(ctx context.Context, name string, asked rest.Config, initial store.Target, replace bool) (rest.Info, bool, error) {
 	if err := h.await(ctx); err != nil {
 		return rest.Info{}, false, err
 	}
-	v, err := h.check(ctx, config)
+	config := asked.Values
+	v, err := h.check(ctx, config, asked.Nulls...)
 	if err != nil {
 		return rest.Info{}, false, err
 	}
@@ -107,7 +111,8 @@ func (h *herder) PatchConnector(ctx context.Context, name string, patch map[stri
 			config[k] = *v
 		}
 	}
-	info, _, err := h.PutConnector(ctx, name, config, "", true)
+	info, _, err := h.PutConnector(ctx, name, rest.Config{Values: config}, "", true)
+	info.Order = jsontext.CopyOrder(len(c.Config), sortedKeys(config)) // Java changes a copy of the map
 	return info, err
 }
 
@@ -230,8 +235,8 @@ func (h *herder) RestartTask(ctx context.Context, name string, task int) error {
 		switch {
 		case !ok:
 			return rest.NotFound("Unknown connector: %s", name)
-		case c.Target == store.Stopped:
-			return rest.Conflict(noLeader)
+		case c.Target == store.Stopped && task >= 0 && task < max(1, parsedInt(c.Config[configs.TasksMaxKey])):
+			return rest.Conflict(noLeader) // Connect still knows its tasks, and no worker has them
 		case task < 0 || task >= len(c.Tasks):
 			return rest.NotFound("Unknown task: %s-%d", name, task)
 		case !h.tasks[name][task]:
@@ -242,6 +247,11 @@ func (h *herder) RestartTask(ctx context.Context, name string, task int) error {
 		}
 		return nil
 	})
+}
+
+func parsedInt(text string) int {
+	n, _ := strconv.Atoi(strings.TrimSpace(text)) // 0 is as good as none
+	return n
 }
 
 // SetLevel implements rest.Herder: any worker writes it, every worker takes it (CW-64, CW-165).

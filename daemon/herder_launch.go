@@ -85,7 +85,7 @@ func (h *herder) reconfigure(c store.Connector) (tasks []map[string]string, chan
 	if !ok {
 		return nil, false, false, &javaError{"org.apache.kafka.connect.errors.ConnectException", h.plugins.unknownClass(config[configs.ClassKey])}
 	}
-	values, problems := h.commonDef(pl).Merge(pl.definition()).Parse(config)
+	values, problems := h.commonDef(pl, nil).Merge(pl.definition()).Parse(config)
 	if len(problems) > 0 {
 		// The topic may hold what an older version or another worker accepted.
 		return nil, false, false, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
@@ -140,7 +140,7 @@ func (h *herder) builder(c store.Connector, id int, task map[string]string) func
 		}
 		return pl.build(taskEnv{
 			buildEnv: h.env, connector: c.Name, task: id, plugin: pl, config: config, taskConfig: taskConfig, generation: c.Generation,
-			common: h.commonDef(pl), log: h.log.With(keyConnector, c.Name, keyTask, id), counters: counters,
+			common: h.commonDef(pl, nil), log: h.log.With(keyConnector, c.Name, keyTask, id), counters: counters,
 		})
 	}
 }

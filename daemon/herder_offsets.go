@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
-	"strconv"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/rest"
@@ -101,7 +103,7 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 		}
 		confirmed = pl.confirmsOffsets
 		if pl.kind == sinkType {
-			return h.alterSink(ctx, sinkGroup(name, c.Config), positions)
+			return h.alterSink(ctx, name, sinkGroup(name, c.Config), positions)
 		}
 		offsets, err := h.sourceOffsets(c)
 		if err != nil {
@@ -116,7 +118,14 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 			for _, p := range known {
 				positions = append(positions, records.Position{Partition: p.Partition})
 			}
+		} else if err := checkPrimitive(positions); err != nil {
+			return err
+		} else if pl.checkOffsets != nil {
+			if err := pl.checkOffsets(positions); err != nil {
+				return err
+			}
 		}
+		positions = slices.DeleteFunc(positions, func(p records.Position) bool { return p.Partition == nil })
 		return offsets.Store(ctx, name, positions)
 	})
 	if err != nil {
@@ -128,61 +137,34 @@ func (h *herder) AlterOffsets(ctx context.Context, name string, positions []reco
 	return "The Connect framework-managed offsets for this connector have been " + verb + " successfully. However, if this connector manages offsets externally, they will need to be manually " + verb + " in the system that the connector uses.", nil
 }
 
-func (h *herder) alterSink(ctx context.Context, group string, positions []records.Position) error {
+// alterSink changes the offsets of a consumer group. Its errors have Java's texts; the log has
+// the cause.
+func (h *herder) alterSink(ctx context.Context, name, group string, positions []records.Position) error {
+	verb, err := "reset", error(nil)
 	if positions == nil {
-		return h.cluster.DeleteGroup(ctx, group)
-	}
-	var list []groupOffset
-	for _, p := range positions {
-		o, err := parseSinkOffset(p)
-		if err != nil {
-			return err
+		err = h.cluster.DeleteGroup(ctx, group)
+	} else {
+		verb = "alter"
+		var list []groupOffset
+		for _, p := range positions {
+			o, err := parseSinkOffset(name, p)
+			if err != nil {
+				return err
+			}
+			list = slices.DeleteFunc(list, func(other groupOffset) bool { return other.topic == o.topic && other.partition == o.partition })
+			list = append(list, o) // of a partition given twice the last counts
 		}
-		list = append(list, o)
+		err = h.cluster.AlterGroup(ctx, group, list)
 	}
-	return h.cluster.AlterGroup(ctx, group, list)
-}
-
-// parseSinkOffset checks one element as Connect does (CW-45, CW-508).
-func parseSinkOffset(p records.Position) (groupOffset, error) {
-	topic, hasTopic := p.Partition.Get(offsetTopic)
-	part, hasPart := p.Partition.Get(offsetPartition)
-	if !hasTopic || !hasPart {
-		return groupOffset{}, rest.BadRequest("The partition for a sink connector offset must contain the keys '%s' and '%s'", offsetTopic, offsetPartition)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.NonEmptyGroup), errors.Is(err, kerr.GroupSubscribedToTopic):
+		return fmt.Errorf("Failed to %s consumer group offsets for connector %s either because its tasks haven't stopped completely yet or the connector was resumed before the request to %s its offsets could be successfully completed. If the connector is in a stopped state, this operation can be safely retried. If it doesn't eventually succeed, the Connect cluster may need to be restarted to get rid of the zombie sink tasks.", verb, name, verb)
 	}
-	name, ok := topic.(string)
-	if !ok {
-		return groupOffset{}, rest.BadRequest("Kafka topic names must be valid strings and may not be null")
+	h.log.Error("change offsets of a consumer group", keyConnector, name, "group", group, keyErr, err)
+	if verb == "reset" {
+		return fmt.Errorf("Failed to reset consumer group offsets for sink connector %s", name)
 	}
-	n, err := wholeNumber(part)
-	if err != nil {
-		return groupOffset{}, rest.BadRequest("Kafka partitions must be integers and may not be null")
-	}
-	if p.Offset == nil {
-		return groupOffset{topic: name, partition: int32(n), remove: true}, nil
-	}
-	at, has := p.Offset.Get(offsetOffset)
-	if !has {
-		return groupOffset{}, rest.BadRequest("The offset for a sink connector must contain the key '%s'", offsetOffset)
-	}
-	off, err := wholeNumber(at)
-	if err != nil {
-		return groupOffset{}, rest.BadRequest("Kafka offsets must be integers and may not be null")
-	}
-	if n < 0 || n > 1<<31-1 || off < 0 {
-		return groupOffset{}, fmt.Errorf("partition and offset of topic %s must not be negative", name)
-	}
-	return groupOffset{topic: name, partition: int32(n), offset: off}, nil
-}
-
-func wholeNumber(v any) (int64, error) {
-	switch x := v.(type) {
-	case int64:
-		return x, nil
-	case string:
-		return strconv.ParseInt(x, 10, 64)
-	case json.Number:
-		return x.Int64()
-	}
-	return 0, fmt.Errorf("not a number")
+	return fmt.Errorf("Failed to alter consumer group offsets for connector %s", name)
 }

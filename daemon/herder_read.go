@@ -15,25 +15,6 @@ import (
 // Plugins implements rest.Herder.
 func (h *herder) Plugins() []rest.Plugin { return h.plugins.rows() }
 
-// PluginKeys implements rest.Herder: the plugin's own keys first, then the common ones (CW-50).
-func (h *herder) PluginKeys(name string) ([]configs.Key, error) {
-	pl, ok := h.plugins.find(name)
-	if !ok {
-		if def := otherDefinition(name); def != nil {
-			return def.Keys(), nil
-		}
-		return nil, rest.NotFound("Unknown plugin %s.", name)
-	}
-	keys := append([]configs.Key(nil), pl.definition().Keys()...)
-	own := pl.definition()
-	for _, k := range h.commonDef(pl).Keys() {
-		if _, dup := own.Key(k.Name); !dup {
-			keys = append(keys, k)
-		}
-	}
-	return keys, nil
-}
-
 // Connectors implements rest.Herder.
 func (h *herder) Connectors(ctx context.Context) ([]string, error) {
 	if err := h.await(ctx); err != nil {

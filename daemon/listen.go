@@ -83,7 +83,7 @@ func (f *front) servers(w *configs.Worker, routes rest.Options, log *slog.Logger
 		return nil, err
 	}
 	make := func(h http.Handler, on []bound) served {
-		return served{&http.Server{Handler: h, ReadHeaderTimeout: readHeaderWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}, on}
+		return served{&http.Server{Handler: h, DisableGeneralOptionsHandler: true, ReadHeaderTimeout: readHeaderWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}, on}
 	}
 	out := []served{make(handler, f.main)}
 	if len(f.admin) > 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/anabranch/anabranch/deliver"
 	deliverfile "github.com/anabranch/anabranch/deliver/file"
 	"github.com/anabranch/anabranch/deliver/jdbc"
+	"github.com/anabranch/anabranch/records"
 	"github.com/anabranch/anabranch/records/converters"
 	"github.com/anabranch/anabranch/records/transforms"
 )
@@ -42,7 +43,9 @@ type plugin struct {
 	confirmsOffsets bool
 	// exactlyOnce is the Java connector's answer to exactlyOnceSupport; nil says nothing (CW-277).
 	exactlyOnce func(config map[string]string) bool
-	definition  func() *configs.Def
+	// checkOffsets refuses offsets that the connector cannot start from; nil takes any (CW-508).
+	checkOffsets func([]records.Position) error
+	definition   func() *configs.Def
 	// validate looks at what the definition cannot see, such as the server; nil is nothing to look at.
 	validate func(ctx context.Context, v *configs.Values) []configs.Problem
 	// taskConfigs makes the configurations of at most max tasks.
@@ -62,7 +65,7 @@ func pluginTable() []plugin {
 		{
 			class: capturefile.SourceClass, taskClass: "org.apache.kafka.connect.file.FileStreamSourceTask", kind: sourceType, version: kafkaVersion, confirmsOffsets: true,
 			exactlyOnce: func(c map[string]string) bool { return c["file"] != "" }, // not from standard input
-			definition:  capturefile.Definition,
+			definition:  capturefile.Definition, checkOffsets: capturefile.CheckOffsets,
 			taskConfigs: func(c map[string]string, _ int) ([]map[string]string, error) { return capturefile.TaskConfigs(c), nil },
 			build:       sourceParts(func(v *configs.Values, env capture.Env) (capture.Source, error) { return capturefile.New(v, env), nil }),
 		},

@@ -22,9 +22,9 @@ func Definition() *configs.Def {
 		configs.Key{Name: FileKey, Type: configs.StringType, Importance: configs.High,
 			Doc: "Source filename. If not given, standard input is read."},
 		configs.Key{Name: TopicKey, Type: configs.StringType, Required: true, Importance: configs.High,
-			Doc: "The topic to publish lines to.", Check: configs.NotEmpty},
+			Doc: "The topic to publish lines to.", Check: configs.NonEmptyString},
 		configs.Key{Name: BatchSizeKey, Type: configs.IntType, Default: "2000", HasDefault: true, Importance: configs.Low,
-			Doc: "The most lines handed over at a time.", Check: configs.AtLeast(1)},
+			Doc: "The most lines handed over at a time; one if it is less."},
 	)
 }
 

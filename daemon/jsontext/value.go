@@ -198,21 +198,13 @@ func parseValue(d *json.Decoder, depth int) (any, error) {
 		_, err := d.Token()
 		return list, err
 	case json.Number:
-		if i, err := strconv.ParseInt(string(x), 10, 64); err == nil {
+		if i, err := strconv.ParseInt(string(x), 10, 64); err == nil && x != "-0" { // as text it keeps its sign
 			return i, nil
 		}
 		return x, nil
 	default:
 		return t, nil
 	}
-}
-
-// HashOrder returns keys in the order in which a java.util.HashMap with its default load
-// factor iterates over them when they are put in the given order (CW-174).
-func HashOrder(keys []string) []string {
-	out := append([]string(nil), keys...)
-	records.JavaOrder(out)
-	return out
 }
 
 // keysOf returns the keys in a stable order; it decides only between keys of one bucket.

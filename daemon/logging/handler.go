@@ -80,10 +80,13 @@ func (l *Levels) Set(name, word string) ([]string, bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	changed := []string{name}
-	l.levels[name] = level{word, l.now().UnixMilli()}
-	for other := range l.levels {
-		if other != name && (name == root || strings.HasPrefix(other, name+".")) {
+	changed := []string{}
+	if l.levels[name].word != word { // one that has the level already is not touched (CW-63)
+		l.levels[name] = level{word, l.now().UnixMilli()}
+		changed = append(changed, name)
+	}
+	for other, v := range l.levels {
+		if other != name && v.word != word && (name == root || strings.HasPrefix(other, name+".")) {
 			l.levels[other] = level{word, l.now().UnixMilli()}
 			changed = append(changed, other)
 		}

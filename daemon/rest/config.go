@@ -3,8 +3,10 @@ package rest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
+	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/jsontext"
 )
 
@@ -34,29 +36,46 @@ func parseConfig(v any) (flatConfig, error) {
 		case json.Number:
 			text = string(x)
 		case nil:
+			delete(c.values, m.Key) // of a key given twice the last counts
+			c.keys = append(c.keys, m.Key)
 			c.nulls = append(c.nulls, m.Key)
 			continue
 		default:
 			return flatConfig{}, fmt.Errorf("value of configuration %s must be a string, number, boolean or null", m.Key)
 		}
-		if _, dup := c.values[m.Key]; !dup {
+		if !slices.Contains(c.keys, m.Key) {
 			c.keys = append(c.keys, m.Key)
 		}
+		c.nulls = slices.DeleteFunc(c.nulls, func(k string) bool { return k == m.Key })
 		c.values[m.Key] = text
 	}
 	return c, nil
 }
 
-// refuseNulls is what a null value ends in when a connector is created or changed.
-func (c flatConfig) refuseNulls() error {
-	if len(c.nulls) == 0 {
-		return nil
+// config is the configuration without its order.
+func (c flatConfig) config() Config { return Config{Values: c.values, Nulls: c.nulls} }
+
+// fillName puts the name into the configuration, or compares the two. A null is no name.
+func (c *flatConfig) fillName(name string) error {
+	given, ok := c.values[configs.NameKey]
+	if ok && given != name {
+		return BadRequest("Connector name configuration (%s) doesn't match connector name in the URL (%s)", given, name)
 	}
-	messages := make([]string, len(c.nulls))
-	for i, k := range c.nulls {
-		messages[i] = fmt.Sprintf("Null value can not be supplied as the configuration value. (%s)", k)
+	c.nulls = slices.DeleteFunc(c.nulls, func(k string) bool { return k == configs.NameKey })
+	c.values[configs.NameKey] = name
+	return nil
+}
+
+// inOrder shows a configuration with its keys in an order; nil is that of a map in Java.
+func inOrder(config map[string]string, order []string) any {
+	if order == nil {
+		return config
 	}
-	return Invalid(messages)
+	out := make(jsontext.Object, len(order))
+	for i, k := range order {
+		out[i] = jsontext.Member{Key: k, Value: config[k]}
+	}
+	return out
 }
 
 // ordered is the stored configuration in the order in which the client sent it, for the

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/anabranch/anabranch/daemon/jsontext"
@@ -41,31 +39,44 @@ func (s *Server) list(r request) (int, any, error) {
 	if !asked {
 		return http.StatusOK, names, nil
 	}
-	out := jsontext.Object{}
-	for _, name := range names {
-		one := jsontext.Object{}
-		gone := false
-		if slices.Contains(expand, "status") {
-			st, err := s.opts.Herder.Status(r.Context(), name)
-			if gone = isNotFound(err); err == nil {
-				one = append(one, jsontext.Member{Key: "status", Value: statusBody(st)})
-			} else if !gone {
-				return 0, nil, err
-			}
-		}
-		if slices.Contains(expand, "info") && !gone {
-			info, err := s.opts.Herder.Info(r.Context(), name)
-			if gone = isNotFound(err); err == nil {
-				one = append(one, jsontext.Member{Key: "info", Value: infoBody(info, info.Config)})
-			} else if !gone {
-				return 0, nil, err
-			}
-		}
-		if !gone { // a connector that was removed meanwhile is left out
-			out = append(out, jsontext.Member{Key: name, Value: one})
+	var parts []string // each once, in the order asked for
+	for _, e := range expand {
+		if (e == "status" || e == "info") && !slices.Contains(parts, e) {
+			parts = append(parts, e)
 		}
 	}
+	out := make(jsontext.Object, 0, len(names))
+	for _, name := range names {
+		one, err := s.expanded(r, name, parts)
+		if isNotFound(err) { // a connector that was removed meanwhile is left out
+			continue
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		out = append(out, jsontext.Member{Key: name, Value: one})
+	}
 	return http.StatusOK, out, nil
+}
+
+func (s *Server) expanded(r request, name string, parts []string) (jsontext.Object, error) {
+	one := jsontext.Object{}
+	for _, part := range parts {
+		if part == "status" {
+			st, err := s.opts.Herder.Status(r.Context(), name)
+			if err != nil {
+				return nil, err
+			}
+			one = append(one, jsontext.Member{Key: part, Value: statusBody(st)})
+			continue
+		}
+		info, err := s.opts.Herder.Info(r.Context(), name)
+		if err != nil {
+			return nil, err
+		}
+		one = append(one, jsontext.Member{Key: part, Value: infoBody(info, info.Config)})
+	}
+	return one, nil
 }
 
 func isNotFound(err error) bool {
@@ -112,13 +123,10 @@ func (s *Server) create(r request) (int, any, error) {
 	if config.values == nil {
 		return 0, nil, fmt.Errorf("field config is missing")
 	}
-	if err := fillName(config.values, name); err != nil {
+	if err := config.fillName(name); err != nil {
 		return 0, nil, err
 	}
-	if err := config.refuseNulls(); err != nil {
-		return 0, nil, err
-	}
-	info, _, err := s.opts.Herder.PutConnector(r.Context(), name, config.values, initial, false)
+	info, _, err := s.opts.Herder.PutConnector(r.Context(), name, config.config(), initial, false)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -144,22 +152,9 @@ func initialState(v any) (store.Target, error) {
 	return "", fmt.Errorf("field initial_state must be RUNNING, PAUSED or STOPPED")
 }
 
-// fillName puts the name into the configuration, or compares the two.
-func fillName(config map[string]string, name string) error {
-	given, ok := config["name"]
-	if !ok {
-		config["name"] = name
-		return nil
-	}
-	if given != name {
-		return BadRequest("Connector name configuration (%s) doesn't match connector name in the URL (%s)", given, name)
-	}
-	return nil
-}
-
 // created sets the Location of a new connector: absolute and percent-encoded (CW-05).
 func (r request) created(name string) {
-	r.w.Header().Set("Location", r.base()+"/connectors/"+url.PathEscape(name))
+	r.w.Header().Set("Location", r.base()+locationOf(name))
 }
 
 func (s *Server) get(r request) (int, any, error) {
@@ -193,13 +188,10 @@ func (s *Server) putConfig(r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := fillName(config.values, name); err != nil {
+	if err := config.fillName(name); err != nil {
 		return 0, nil, err
 	}
-	if err := config.refuseNulls(); err != nil {
-		return 0, nil, err
-	}
-	info, created, err := s.opts.Herder.PutConnector(r.Context(), name, config.values, "", true)
+	info, created, err := s.opts.Herder.PutConnector(r.Context(), name, config.config(), "", true)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -231,7 +223,7 @@ func (s *Server) patchConfig(r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, infoBody(info, info.Config), nil
+	return http.StatusOK, infoBody(info, inOrder(info.Config, info.Order)), nil
 }
 
 func (s *Server) status(r request) (int, any, error) {
@@ -257,8 +249,8 @@ func (s *Server) stop(r request) (int, any, error) {
 // restart answers POST /connectors/{n}/restart (CW-37, CW-38).
 func (s *Server) restart(r request) (int, any, error) {
 	q := r.URL.Query()
-	includeTasks, _ := strconv.ParseBool(q.Get("includeTasks")) // anything else is false, as in Java
-	onlyFailed, _ := strconv.ParseBool(q.Get("onlyFailed"))
+	includeTasks := strings.EqualFold(q.Get("includeTasks"), "true") // anything else is false, as in Java
+	onlyFailed := strings.EqualFold(q.Get("onlyFailed"), "true")
 	name := r.PathValue("name")
 	if !includeTasks && !onlyFailed {
 		return http.StatusNoContent, nil, s.opts.Herder.Restart(r.Context(), name)
@@ -341,8 +333,12 @@ func statusBody(st Status) jsontext.Object {
 // stateBody leaves out what there is none of (CW-30, CW-446).
 func stateBody(st store.Status) jsontext.Object {
 	o := jsontext.Object{{Key: "state", Value: string(st.State)}, {Key: "worker_id", Value: st.WorkerID}}
-	if st.Version != "" {
-		o = append(o, jsontext.Member{Key: "version", Value: st.Version})
+	if st.Version != "undefined" { // what Java calls a version that a plugin does not tell
+		var version any
+		if st.Version != "" {
+			version = st.Version
+		}
+		o = append(o, jsontext.Member{Key: "version", Value: version})
 	}
 	if st.Trace != "" {
 		o = append(o, jsontext.Member{Key: "trace", Value: st.Trace})

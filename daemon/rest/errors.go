@@ -14,8 +14,6 @@ import (
 type Error struct {
 	Status  int
 	Message string
-	// bare is an answer of the router, which has no Content-Type (CW-502).
-	bare bool
 }
 
 func (e *Error) Error() string { return e.Message }

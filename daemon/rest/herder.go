@@ -16,9 +16,10 @@ type Herder interface {
 	Health(ctx context.Context) (Health, error)
 	ClusterID(ctx context.Context) (string, error)
 	Plugins() []Plugin
-	// PluginKeys returns the keys of a plugin given by class or alias.
-	PluginKeys(name string) ([]configs.Key, error)
-	Validate(ctx context.Context, config map[string]string) (Validation, error)
+	// PluginKeys returns the keys of a plugin given by class or alias; a version that is not ""
+	// must be that of the plugin (CW-446).
+	PluginKeys(name, version string) ([]configs.Key, error)
+	Validate(ctx context.Context, config Config) (Validation, error)
 
 	Connectors(ctx context.Context) ([]string, error)
 	Info(ctx context.Context, name string) (Info, error)
@@ -30,7 +31,7 @@ type Herder interface {
 	Progress(ctx context.Context, name string) ([]TaskProgress, error)
 
 	// PutConnector creates (replace false) or creates or replaces a connector.
-	PutConnector(ctx context.Context, name string, config map[string]string, initial store.Target, replace bool) (info Info, created bool, err error)
+	PutConnector(ctx context.Context, name string, config Config, initial store.Target, replace bool) (info Info, created bool, err error)
 	PatchConnector(ctx context.Context, name string, patch map[string]*string) (Info, error)
 	DeleteConnector(ctx context.Context, name string) error
 	Pause(ctx context.Context, name string) error
@@ -59,6 +60,12 @@ type Signed struct {
 	Body   []byte
 }
 
+// Config is a configuration as a client sent it. Nulls are the keys whose value is null (CW-04).
+type Config struct {
+	Values map[string]string
+	Nulls  []string
+}
+
 // Health is the answer of GET /health (CW-17).
 type Health struct {
 	Status  string // healthy, starting, unhealthy
@@ -74,8 +81,10 @@ type Plugin struct {
 type Info struct {
 	Name   string
 	Config map[string]string
-	Tasks  int
-	Type   string
+	// Order is the order in which to show the keys; nil is that of a map in Java.
+	Order []string
+	Tasks int
+	Type  string
 }
 
 // Status is a connector's status (CW-30).
@@ -115,6 +124,7 @@ type ValidationEntry struct {
 	Value       *string // nil is null
 	Recommended []string
 	Errors      []string
+	Hidden      bool // not visible: it does not fit the other values
 }
 
 // Errors counts the errors of all keys.

@@ -10,8 +10,8 @@ import (
 
 // internalRoutes are what workers ask each other (CW-66).
 func (s *Server) internalRoutes() {
-	s.handle("POST /connectors/{name}/tasks", s.putTasks)
-	s.handle("PUT /connectors/{name}/fence", s.fence)
+	s.add("POST /connectors/{name}/tasks", s.putTasks, requestWithin, false)
+	s.add("PUT /connectors/{name}/fence", s.fence, requestWithin, false)
 }
 
 // signed reads the body that a signature is about, as it came.

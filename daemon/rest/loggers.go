@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -63,16 +65,25 @@ func (s *Server) setLogger(r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	level := body.Str("level")
-	if level == "" {
+	level := ""
+	switch v, _ := body.Get("level"); x := v.(type) {
+	case nil:
 		return 0, nil, BadRequest("Desired 'level' parameter was not specified in request.")
+	case string:
+		if level = strings.TrimSpace(x); level == "" {
+			return 0, nil, fmt.Errorf("Illegal null or empty Level name.")
+		}
+	case int64, bool, json.Number:
+		level = fmt.Sprint(x)
+	default:
+		return 0, nil, fmt.Errorf("field level must be a string")
 	}
-	if r.URL.Query().Get("scope") == "cluster" && s.opts.Loggers.Known(level) { // CW-64
-		return http.StatusNoContent, nil, s.opts.Herder.SetLevel(r.Context(), r.PathValue("logger"), strings.ToUpper(level))
-	}
-	changed, ok := s.opts.Loggers.Set(r.PathValue("logger"), level)
-	if !ok {
+	if !s.opts.Loggers.Known(level) {
 		return 0, nil, NotFound("invalid log level '%s'.", level)
 	}
+	if strings.EqualFold(r.URL.Query().Get("scope"), "cluster") { // CW-64
+		return http.StatusNoContent, nil, s.opts.Herder.SetLevel(r.Context(), r.PathValue("logger"), strings.ToUpper(level))
+	}
+	changed, _ := s.opts.Loggers.Set(r.PathValue("logger"), level)
 	return http.StatusOK, changed, nil
 }

@@ -1,8 +1,10 @@
 package rest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/anabranch/anabranch/daemon/jsontext"
 	"github.com/anabranch/anabranch/daemon/store"
@@ -22,10 +24,21 @@ func (s *Server) offsets(r request) (int, any, error) {
 		return 0, nil, err
 	}
 	out := []jsontext.Object{}
-	for _, p := range list {
+	byHash := func(p records.Position) uint32 { return hashOf(p.Partition) }
+	// Connect keeps partitions in a set and puts them into a map of their number.
+	for _, p := range jsontext.HashOrderOf(jsontext.HashOrderOf(list, 0, byHash), len(list), byHash) {
 		out = append(out, jsontext.Object{{Key: "partition", Value: store.HashObject(p.Partition)}, {Key: "offset", Value: store.HashObject(p.Offset)}})
 	}
 	return http.StatusOK, jsontext.Object{{Key: "offsets", Value: out}}, nil
+}
+
+// hashOf is the hashCode of a partition as a map in Java, which decides the order of offsets.
+func hashOf(d records.Doc) uint32 {
+	var h uint32
+	for _, m := range d {
+		h += jsontext.HashCode(m.Key) ^ jsontext.HashCode(m.Value)
+	}
+	return h
 }
 
 // alterOffsets answers PATCH /connectors/{n}/offsets (CW-43).
@@ -61,6 +74,8 @@ func (s *Server) alterOffsets(r request) (int, any, error) {
 	return http.StatusOK, jsontext.Object{{Key: "message", Value: message}}, nil
 }
 
+// parsePosition reads one element of offsets. Its values are looked at by whoever knows the
+// connector: here they may be anything (CW-508).
 func parsePosition(v any) (records.Position, error) {
 	o, ok := v.(jsontext.Object)
 	if !ok {
@@ -68,24 +83,37 @@ func parsePosition(v any) (records.Position, error) {
 	}
 	var p records.Position
 	for _, m := range o {
-		var err error
-		switch {
-		case m.Key != "partition" && m.Key != "offset":
+		if m.Key != "partition" && m.Key != "offset" {
 			return p, fmt.Errorf("unrecognized field %q, expected partition and offset", m.Key)
-		case m.Value == nil:
-		case m.Key == "partition":
-			p.Partition, err = store.Doc(m.Value)
-		default:
-			p.Offset, err = store.Doc(m.Value)
 		}
-		if err != nil {
-			return p, BadRequest("field %s of an element of offsets: %v", m.Key, err)
+		if m.Value == nil {
+			continue
 		}
-	}
-	if p.Partition == nil {
-		return p, BadRequest("The partition for a connector offset cannot be null or missing")
+		object, ok := m.Value.(jsontext.Object)
+		if !ok {
+			return p, fmt.Errorf("field %s of an element of offsets must be an object", m.Key)
+		}
+		if m.Key == "partition" {
+			p.Partition = docOf(object)
+		} else {
+			p.Offset = docOf(object)
+		}
 	}
 	return p, nil
+}
+
+// docOf keeps nested values and numbers that are greater than a long as they are, for the error
+// that names them.
+func docOf(o jsontext.Object) records.Doc {
+	d := make(records.Doc, 0, len(o))
+	for _, m := range o {
+		v := m.Value
+		if n, ok := v.(json.Number); ok && strings.ContainsAny(string(n), ".eE") {
+			v, _ = n.Float64() // out of range is infinity, as in Java
+		}
+		d = d.Set(m.Key, v)
+	}
+	return d
 }
 
 // resetOffsets answers DELETE /connectors/{n}/offsets (CW-44).

@@ -31,7 +31,7 @@ func (s *Server) plugins(r request) (int, any, error) {
 
 // pluginConfig answers GET /connector-plugins/{p}/config (CW-50).
 func (s *Server) pluginConfig(r request) (int, any, error) {
-	keys, err := s.opts.Herder.PluginKeys(r.PathValue("plugin"))
+	keys, err := s.opts.Herder.PluginKeys(r.PathValue("plugin"), r.URL.Query().Get("version"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Server) validate(r request) (int, any, error) {
 	if class, ok := config.values[configs.ClassKey]; ok && !sameClass(class, plugin) {
 		return 0, nil, BadRequest("Included connector type %s does not match request type %s", class, plugin)
 	}
-	answer, err := s.opts.Herder.Validate(r.Context(), config.values)
+	answer, err := s.opts.Herder.Validate(r.Context(), config.config())
 	if err != nil {
 		var bad *Error
 		if errors.As(err, &bad) && bad.Status == http.StatusBadRequest {
@@ -72,19 +72,24 @@ func (s *Server) validate(r request) (int, any, error) {
 		}
 		entries = append(entries, jsontext.Object{{Key: "definition", Value: def}, {Key: "value", Value: jsontext.Object{
 			{Key: "name", Value: e.Name}, {Key: "value", Value: orNull(e.Value)},
-			{Key: "recommended_values", Value: e.Recommended}, {Key: "errors", Value: e.Errors}, {Key: "visible", Value: true}}}})
+			{Key: "recommended_values", Value: e.Recommended}, {Key: "errors", Value: e.Errors}, {Key: "visible", Value: !e.Hidden}}}})
 	}
 	return http.StatusOK, jsontext.Object{{Key: "name", Value: answer.Class}, {Key: "error_count", Value: answer.Errors()},
 		{Key: "groups", Value: answer.Groups}, {Key: "configs", Value: entries}}, nil
 }
 
-// sameClass compares the class of the body with the one of the path: one may be the ending of
-// the other, and a trailing "Connector" does not count (CW-51). An alias in the path matches a
-// full name in the body, not the other way round (CW-507).
+// sameClass compares the class of the body with the one of the path, which may be an ending of
+// it; a trailing "Connector" does not count (CW-51). So an alias in the path matches a full name
+// in the body, not the other way round (CW-507).
 func sameClass(body, path string) bool {
-	trim := func(s string) string { return strings.TrimSuffix(s, "Connector") }
-	b, p := trim(body), trim(path)
-	return b == p || strings.HasSuffix(b, "."+p)
+	return strings.HasSuffix(withoutConnector(body), withoutConnector(path))
+}
+
+func withoutConnector(name string) string {
+	if short := strings.TrimSuffix(name, "Connector"); short != "" {
+		return short
+	}
+	return name
 }
 
 // definition is ConfigKeyInfo (CW-53).

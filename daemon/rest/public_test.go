@@ -15,7 +15,7 @@ import (
 // front serves a server without a herder, as the main listener does.
 func front(t *testing.T, p Public, auth Authenticator) http.Handler {
 	t.Helper()
-	s := &Server{opts: Options{Log: slog.New(slog.DiscardHandler), Authenticate: auth}, mux: http.NewServeMux()}
+	s := &Server{opts: Options{Log: slog.New(slog.DiscardHandler), Authenticate: auth}}
 	s.handle("GET /connectors", func(request) (int, any, error) { return http.StatusOK, []string{}, nil })
 	s.handle("POST /connectors", func(request) (int, any, error) { return http.StatusOK, []string{}, nil })
 	s.handle("PUT /connectors/{name}/fence", func(request) (int, any, error) { return http.StatusNoContent, nil, nil })

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/url"
-	pathpkg "path"
 	"strings"
 	"time"
 
@@ -43,8 +41,8 @@ type Options struct {
 
 // Server answers requests. It is an http.Handler.
 type Server struct {
-	opts Options
-	mux  *http.ServeMux
+	opts   Options
+	routes router
 }
 
 // request is one call of a route.
@@ -75,9 +73,9 @@ func NewServer(o Options) *Server {
 	if o.Client == nil {
 		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	s := &Server{opts: o, mux: http.NewServeMux()}
-	s.handle("GET /{$}", s.root)
-	s.handle("GET /health", s.health)
+	s := &Server{opts: o}
+	s.add("GET /", s.root, requestWithin, false)
+	s.add("GET /health", s.health, healthWithin, false)
 	s.connectorRoutes()
 	s.taskRoutes()
 	s.internalRoutes()
@@ -98,7 +96,7 @@ func NewAdmin(o Options) *Server {
 	if o.Scrub == nil {
 		o.Scrub = func(s string) string { return s }
 	}
-	s := &Server{opts: o, mux: http.NewServeMux()}
+	s := &Server{opts: o}
 	s.loggerRoutes()
 	s.metricsRoute()
 	return s
@@ -108,23 +106,25 @@ func (s *Server) metricsRoute() {
 	if s.opts.Metrics == nil {
 		return
 	}
-	s.mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+	s.routes.handle(http.MethodGet, "/metrics", func(w http.ResponseWriter, r *http.Request) {
 		if s.authorized(w, r) {
 			s.opts.Metrics.ServeHTTP(w, r)
 		}
 	})
 }
 
-func (s *Server) handle(pattern string, fn route) {
-	within := requestWithin
-	if pattern == "GET /health" {
-		within = healthWithin
-	}
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, hr *http.Request) {
+// handle adds a route. Its requests may take 90 s (CW-07).
+func (s *Server) handle(pattern string, fn route) { s.add(pattern, fn, requestWithin, true) }
+
+// add adds a route; typed says whether the type of a body is looked at, which requests between
+// workers, the root and the health check go without.
+func (s *Server) add(pattern string, fn route, within time.Duration, typed bool) {
+	method, path, _ := strings.Cut(pattern, " ")
+	s.routes.handle(method, path, func(w http.ResponseWriter, hr *http.Request) {
 		ctx, cancel := context.WithTimeout(hr.Context(), within)
 		defer cancel()
-		if !acceptsJSON(hr) {
-			s.bare(w, http.StatusNotAcceptable)
+		if status := refused(hr, typed); status != 0 {
+			s.bare(w, status)
 			return
 		}
 		if !s.authorized(w, hr) {
@@ -140,11 +140,6 @@ func (s *Server) handle(pattern string, fn route) {
 			}
 		}
 		if err != nil {
-			var e *Error
-			if errors.As(err, &e) && e.bare {
-				s.bare(w, e.Status)
-				return
-			}
 			status, message := statusOf(err)
 			message = s.opts.Scrub(message)
 			if status == http.StatusInternalServerError {
@@ -161,6 +156,33 @@ func (s *Server) handle(pattern string, fn route) {
 	})
 }
 
+// refused is the status of a request whose headers do not fit a route, 0 if they do (CW-06,
+// CW-502). The type of a body counts even where there is no body.
+func refused(r *http.Request, typed bool) int {
+	if ct := r.Header.Get("Content-Type"); ct != "" && typed {
+		t, ok := mediaType(ct)
+		switch {
+		case !ok:
+			return http.StatusBadRequest
+		case t != jsonType && t != "application/*" && t != "*/*":
+			return http.StatusUnsupportedMediaType
+		}
+	}
+	if !acceptsJSON(r) {
+		return http.StatusNotAcceptable
+	}
+	return 0
+}
+
+// mediaType reads type/subtype in lower case.
+func mediaType(text string) (string, bool) {
+	t, _, err := mime.ParseMediaType(text)
+	if err != nil || strings.Count(t, "/") != 1 || strings.ContainsAny(t, ", ") {
+		return "", false
+	}
+	return t, true
+}
+
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", jsonType)
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
@@ -168,76 +190,68 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // the client is gone; there is nobody to tell
 }
 
+// routerText is the message of an answer that no route gave (CW-02).
+func routerText(status int) string {
+	text := http.StatusText(status)
+	if status == http.StatusRequestURITooLong {
+		text = "URI Too Long"
+	}
+	return fmt.Sprintf("HTTP %d %s", status, text)
+}
+
 // bare answers with what the router of Connect says, which has no Content-Type (CW-502).
 func (s *Server) bare(w http.ResponseWriter, status int) {
-	text := http.StatusText(status)
-	body := errorBody(status, fmt.Sprintf("HTTP %d %s", status, text))
+	body := errorBody(status, routerText(status))
 	w.Header()["Content-Type"] = nil
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
-// ServeHTTP implements http.Handler: it bends the request to what ServeMux expects, and
-// ServeMux's own answers to Connect's.
+// ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()
-	if strings.Contains(path, "//") { // CW-503
-		write(w, http.StatusBadRequest, errorBody(http.StatusBadRequest, "HTTP 400 Bad Request"))
+	if r.RequestURI == "*" {
+		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	if len(path) > 1 && strings.HasSuffix(path, "/") { // CW-05
-		u := *r.URL
-		u.RawPath = strings.TrimSuffix(path, "/")
-		u.Path, _ = url.PathUnescape(u.RawPath) // it was escaped well before
-		r2 := *r
-		r2.URL = &u
-		r = &r2
+	segments, status := segmentsOf(rawPath(r))
+	if status == 0 && r.Method == http.MethodConnect {
+		status = http.StatusBadRequest
 	}
-	if pathpkg.Clean(path) != strings.TrimSuffix(path, "/") && path != "/" {
-		s.bare(w, http.StatusNotFound) // ServeMux would redirect
+	if status != 0 {
+		write(w, status, errorBody(status, routerText(status)))
 		return
 	}
-	if _, pattern := s.mux.Handler(r); pattern != "" {
-		s.mux.ServeHTTP(w, r)
-		return
-	}
-	allowed := s.methods(r)
-	switch {
-	case len(allowed) == 0:
+	e := s.routes.find(r, segments)
+	if e == nil {
 		s.bare(w, http.StatusNotFound)
-	case r.Method == http.MethodOptions:
-		if !s.authorized(w, r) {
-			return
-		}
-		w.Header().Set("Allow", strings.Join(allowed, ","))
-		w.Header().Set("Content-Type", "text/plain")
-		w.WriteHeader(http.StatusOK)
-		_, _ = io.WriteString(w, strings.Join(allowed, ", "))
-	default:
+		return
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if fn, ok := e.methods[method]; ok {
+		fn(w, r)
+		return
+	}
+	if method != http.MethodOptions {
 		s.bare(w, http.StatusMethodNotAllowed)
+		return
 	}
-}
-
-// methods lists what a path can be asked with, OPTIONS included.
-func (s *Server) methods(r *http.Request) []string {
-	var out []string
-	for _, m := range []string{http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodGet} {
-		probe := *r
-		probe.Method = m
-		if _, pattern := s.mux.Handler(&probe); pattern != "" {
-			out = append(out, m)
-		}
+	if !s.authorized(w, r) {
+		return
 	}
-	if out != nil {
-		out = append(out, http.MethodOptions)
-	}
-	return out
+	allowed := e.allowed()
+	w.Header().Set("Allow", strings.Join(allowed, ","))
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(w, strings.Join(allowed, ", ")) // the client is gone; there is nobody to tell
 }
 
 func acceptsJSON(r *http.Request) bool {
 	accept := r.Header.Values("Accept")
-	if len(accept) == 0 {
+	if strings.TrimSpace(strings.Join(accept, "")) == "" {
 		return true
 	}
 	for _, part := range strings.Split(strings.Join(accept, ","), ",") {
@@ -257,8 +271,8 @@ func (r request) body() (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read request body: %w", err)
 	}
-	if t, _, err := mime.ParseMediaType(ct); len(data) > 0 && (err != nil || t != jsonType) {
-		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: "HTTP 415 Unsupported Media Type", bare: ct != ""} // CW-502
+	if t, _ := mediaType(ct); len(data) > 0 && t != jsonType { // none or a wildcard (CW-502)
+		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: routerText(http.StatusUnsupportedMediaType)}
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil, nil

@@ -54,7 +54,11 @@ func Resolve(class string) string {
 	class = strings.TrimSpace(class)
 	for _, c := range Classes() {
 		simple := c[strings.LastIndexByte(c, '.')+1:]
-		if class == c || class == simple || class == strings.TrimSuffix(simple, "Converter") {
+		kind := "Converter"
+		if c == SimpleHeaderClass {
+			kind = "HeaderConverter"
+		}
+		if class == c || class == simple || class == strings.TrimSuffix(simple, kind) {
 			return c
 		}
 	}
@@ -82,26 +86,26 @@ func Definition(class string) *configs.Def {
 	case JSONClass:
 		return configs.NewDef(typeKey,
 			configs.Key{Name: SchemasEnable, Type: configs.BooleanType, Default: "true", HasDefault: true, Importance: configs.High,
-				Group: "Schemas", Order: 1, Width: "MEDIUM", Display: "Enable Schemas", Doc: "Include the schema in each serialized value and key."},
+				Group: "Schemas", Order: 0, Width: "MEDIUM", Display: "Enable Schemas", Doc: "Include the schema in each serialized value and key."},
 			configs.Key{Name: SchemasCacheSize, Type: configs.IntType, Default: "1000", HasDefault: true, Importance: configs.High,
-				Group: "Schemas", Order: 2, Width: "MEDIUM", Display: "Schema Cache Size", Check: configs.AtLeast(0),
+				Group: "Schemas", Order: 1, Width: "MEDIUM", Display: "Schema Cache Size", Check: configs.Optional(configs.AtLeast(0)),
 				Doc: "How many schemas one converter keeps in memory."},
+			configs.Key{Name: SchemaContent, Type: configs.StringType, Importance: configs.High,
+				Group: "Schemas", Order: 2, Width: "MEDIUM", Display: "Schema Content", Doc: "A schema to read every message with.",
+				Refuse: configs.RefuseAny("a fixed schema is not supported yet; send the schema with each message, or set schemas.enable=false")},
 			configs.Key{Name: DecimalFormat, Type: configs.StringType, Default: "BASE64", HasDefault: true, Importance: configs.Low,
-				Group: "Serialization", Order: 1, Width: "MEDIUM", Display: "Decimal Format", OneOf: []string{"BASE64", "NUMERIC"},
+				Group: "Serialization", Order: 0, Width: "MEDIUM", Display: "Decimal Format", Check: configs.AnyCaseWords("NUMERIC", "BASE64"),
 				Doc: "How Decimal values are written: BASE64 of the unscaled bytes, or NUMERIC for a JSON number. Both are read."},
 			configs.Key{Name: ReplaceNullWithDefault, Type: configs.BooleanType, Default: "true", HasDefault: true, Importance: configs.Low,
-				Group: "Schemas", Order: 4, Width: "MEDIUM", Display: "Replace null with default",
-				Doc: "Write and read a null field that has a default as its default; false keeps the null."},
-			configs.Key{Name: SchemaContent, Type: configs.StringType, Default: "", HasDefault: true, Importance: configs.High,
-				Group: "Schemas", Order: 3, Width: "MEDIUM", Display: "Schema Content", Doc: "A schema to read every message with.",
-				Refuse: configs.RefuseAny("a fixed schema is not supported yet; send the schema with each message, or set schemas.enable=false")})
+				Group: "Serialization", Order: 1, Width: "MEDIUM", Display: "Replace null with default",
+				Doc: "Write and read a null field that has a default as its default; false keeps the null."})
 	case StringClass:
 		utf8 := configs.RefuseExcept("only UTF-8 is supported", "UTF-8", "UTF8")
 		return configs.NewDef(typeKey,
-			configs.Key{Name: Encoding, Type: configs.StringType, Default: "UTF-8", HasDefault: true, Importance: configs.High,
-				Doc: "The name of the Java character set to use for encoding strings as byte arrays.", Refuse: utf8},
-			configs.Key{Name: serializerEncoding, Type: configs.StringType, Importance: configs.Low, Doc: "Encoding of the serializer.", Refuse: utf8},
-			configs.Key{Name: deserializerEncoding, Type: configs.StringType, Importance: configs.Low, Doc: "Encoding of the deserializer.", Refuse: utf8})
+			configs.Key{Name: Encoding, Type: configs.StringType, Default: "UTF-8", HasDefault: true, Importance: configs.High, Width: "MEDIUM", Display: "Encoding",
+				Doc: "The name of the Java character set to use for encoding strings as byte arrays.", Refuse: utf8}).WithPatterns(configs.Pattern{Doc: "encoding of the serializer or deserializer, UTF-8", // Java does not define them either
+			Match:  func(name string) bool { return name == serializerEncoding || name == deserializerEncoding },
+			Refuse: func(_, value string) string { return utf8(value) }})
 	case SimpleHeaderClass:
 		return configs.NewDef()
 	case JSONSchemaClass:
