@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KILLS ?= 20
 
-.PHONY: help build demo test unit golden crash cluster fuzz bench lint fmt cover parts
+.PHONY: help build demo test unit golden crash cluster fuzz bench bench-rest lint fmt cover parts
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -40,6 +40,9 @@ cluster: ## group membership beside Java workers and with brokers that come and 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; done; done
+
+bench-rest: ## REST latency, start and memory with CONNECTORS (1000) paused connectors
+	ANABRANCH_BENCH_REST=$${CONNECTORS:-1000} $(GO) test -count=1 -timeout 10m -run TestBench_ManyPausedConnectors -v ./daemon | grep -v level=
 
 bench: ## side by side with Debezium on real servers; see docs/benchmarks.md
 	$(GO) run ./testenv/cmd/bench

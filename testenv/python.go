@@ -14,8 +14,7 @@ import (
 // pythonPackages are clients that others wrote, at pinned versions.
 var pythonPackages = []string{
 	"confluent-kafka==2.16.1", "fastavro==1.13.1", "httpx2==2.16.2", "authlib==1.9.10", "attrs==26.1.0", "cachetools==8.0.2",
-	"requests==2.34.2", "certifi==2026.10.19.post1", "typing-extensions==4.16.0",
-}
+	"requests==2.34.2", "certifi==2026.10.19.post1", "typing-extensions==4.16.0", "kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10"}
 
 // Python runs a script with other people's Kafka and Avro clients and returns what it prints.
 // The packages live in an environment of their own, made the first time.
