@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/daemon/jsontext"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/records/converters"
 )
@@ -33,8 +34,19 @@ func (v *verdict) answer(class string) rest.Validation {
 		out.Entries = append(out.Entries, rest.ValidationEntry{Key: &k, Name: name, Value: value,
 			Recommended: append([]string{}, k.Recommended...), Errors: errs, Hidden: v.hidden(name)})
 	}
+	own := v.plugin.definition()
 	for _, k := range v.def.Keys() {
-		add(k.Name, k, v.className(&k, shown(v.values, &k)))
+		value := v.className(&k, shown(v.values, &k))
+		if _, theirs := own.Key(k.Name); theirs && strings.HasPrefix(v.plugin.class, debeziumClasses) {
+			if !v.values.Given(k.Name) {
+				value = nil
+			}
+			k.Recommended = append(jsontext.HashOrder(slices.Sorted(slices.Values(k.OneOf))), k.Recommended...)
+			for i, text := range byKey[k.Name] {
+				byKey[k.Name][i] = debeziumText(k.Name, text)
+			}
+		}
+		add(k.Name, k, value)
 	}
 	for _, p := range v.parts {
 		for _, name := range p.keys {
@@ -64,6 +76,25 @@ func (v *verdict) answer(class string) rest.Validation {
 	}
 	out.Entries = append(append(v.groupEntry(group), first...), out.Entries...)
 	return out
+}
+
+// debeziumClasses is the beginning of the names of Debezium's connectors. They validate by
+// themselves: what was not given has no value, words are recommended, and texts are their own.
+const debeziumClasses = "io.debezium."
+
+// debeziumText is a problem in the words of Debezium's Field.
+func debeziumText(key, text string) string {
+	_, why, ok := strings.Cut(text, " for configuration "+key+": ")
+	if !ok || !strings.HasPrefix(text, "Invalid value ") {
+		return text
+	}
+	switch why {
+	case "Not a number of type INT", "Not a number of type SHORT":
+		why = "An integer is expected"
+	case "Not a number of type LONG":
+		why = "A long value is expected"
+	}
+	return "The '" + key + "' value is invalid: " + why
 }
 
 // groupEntry is the key of problems with a sink's consumer group. No configuration has it.
