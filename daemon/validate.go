@@ -103,6 +103,11 @@ func (h *herder) check(ctx context.Context, raw map[string]string, nulls ...stri
 	if len(v.problems) == 0 && pl.validate != nil {
 		v.problems = append(v.problems, pl.validate(ctx, v.values)...)
 	}
+	for _, list := range [][]configs.Problem{v.problems, v.warnings} {
+		for i := range list {
+			list[i].Message = h.worker.Providers.Scrub(list[i].Message)
+		}
+	}
 	return v, nil
 }
 
