@@ -33,7 +33,7 @@ func (h *herder) cleanStatuses() {
 		c, ok := h.configs.Get(name)
 		if !ok {
 			h.statuses.Remove(name)
-		} else if !c.Inconsistent {
+		} else { // of an inconsistent one nothing runs, and no task is shown
 			h.statuses.RemoveTasks(name, len(c.Tasks))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/daemon/store"
 	"github.com/anabranch/anabranch/daemon/tolerance"
+	"github.com/anabranch/anabranch/records/transforms"
 )
 
 const taskClassKey = "task.class"
@@ -85,9 +86,14 @@ func (h *herder) reconfigure(c store.Connector) (tasks []map[string]string, chan
 	if !ok {
 		return nil, false, false, &javaError{"org.apache.kafka.connect.errors.ConnectException", h.plugins.unknownClass(config[configs.ClassKey])}
 	}
-	values, problems := h.commonDef(pl, nil).Merge(pl.definition()).Parse(config)
-	if len(problems) > 0 {
-		// The topic may hold what an older version or another worker accepted.
+	// The topic may hold what an older version or another worker accepted, a converter or a
+	// transform of a user's jar among it.
+	def := h.commonDef(pl, nil).Merge(pl.definition())
+	values, problems := def.Parse(config)
+	v := &verdict{def: def, values: values, problems: problems}
+	h.checkConverters(v, config)
+	_, chainProblems := transforms.ParseChain(config)
+	if problems = append(v.problems, chainProblems...); len(problems) > 0 {
 		return nil, false, false, &javaError{"org.apache.kafka.common.config.ConfigException", problems.Error()}
 	}
 	tasks, err = pl.taskConfigs(config, int(values.Int(configs.TasksMaxKey)))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -154,13 +155,7 @@ func (s *Statuses) apply(r Record) {
 	defer s.mu.Unlock()
 	key := string(r.Key)
 	if connector, ok := strings.CutPrefix(key, statusConnectorPrefix); ok {
-		if st, found := s.parse(r); s.counts(key, st, found) {
-			if found {
-				s.connectors[connector] = st
-			} else {
-				delete(s.connectors, connector)
-			}
-		}
+		s.applyConnector(key, connector, r)
 	} else if id, ok := strings.CutPrefix(key, statusTaskPrefix); ok {
 		s.applyTask(key, id, r)
 	} else if rest, ok := strings.CutPrefix(key, statusTopicPrefix); ok {
@@ -188,15 +183,38 @@ func (s *Statuses) counts(key string, st Status, found bool) bool {
 	return false
 }
 
+func (s *Statuses) applyConnector(key, connector string, r Record) {
+	if connector == "" {
+		s.skip(key, "key names no connector")
+		return
+	}
+	st, found, err := s.parse(r)
+	if err != nil {
+		s.skip(key, err.Error())
+		return
+	}
+	switch {
+	case !s.counts(key, st, found):
+	case found:
+		s.connectors[connector] = st
+	default:
+		delete(s.connectors, connector)
+	}
+}
+
 func (s *Statuses) applyTask(key, id string, r Record) {
 	at := strings.LastIndexByte(id, '-')
 	n, err := strconv.Atoi(id[at+1:])
-	if at < 0 || err != nil {
-		s.slog.Warn("status record is skipped", "key", key, "err", "key names no task")
+	if at <= 0 || err != nil {
+		s.skip(key, "key names no task")
 		return
 	}
 	connector := id[:at]
-	st, found := s.parse(r)
+	st, found, err := s.parse(r)
+	if err != nil {
+		s.skip(key, err.Error())
+		return
+	}
 	if !s.counts(key, st, found) {
 		return
 	}
@@ -214,8 +232,12 @@ func (s *Statuses) applyTask(key, id string, r Record) {
 // applyTopic splits at the first colon, because topics cannot hold one (CW-185).
 func (s *Statuses) applyTopic(key, rest string, r Record) {
 	topic, connector, ok := strings.Cut(rest, topicSeparator)
-	if !ok {
-		s.slog.Warn("status record is skipped", "key", key, "err", "key names no topic and connector")
+	if !ok || topic == "" || connector == "" {
+		s.skip(key, "key names no topic and connector")
+		return
+	}
+	if r.Value != nil && !isTopicStatus(r.Value) {
+		s.skip(key, "not the status of a topic")
 		return
 	}
 	if _, waits := s.pending[key]; waits {
@@ -228,17 +250,57 @@ func (s *Statuses) applyTopic(key, rest string, r Record) {
 	}
 }
 
-// parse reads a status; false is a tombstone or something that cannot be read.
-func (s *Statuses) parse(r Record) (Status, bool) {
+// skip leaves out a record that says nothing: what was known stays (CW-151).
+func (s *Statuses) skip(key, why string) {
+	s.slog.Error("status record is skipped", "key", key, "err", why)
+}
+
+// isState tells whether a status can say it; DESTROYED is a tombstone in the topic (CW-183).
+func isState(s actors.State) bool {
+	switch s {
+	case actors.Unassigned, actors.Running, actors.Paused, actors.Failed, actors.Restarting, actors.Stopped:
+		return true
+	}
+	return false
+}
+
+// parse reads a status; false is a tombstone. It takes what Connect takes: a known state, a
+// generation, texts where texts belong.
+func (s *Statuses) parse(r Record) (Status, bool, error) {
 	if r.Value == nil {
-		return Status{}, false
+		return Status{}, false, nil
 	}
 	v, err := jsontext.Parse(r.Value)
 	o, ok := v.(jsontext.Object)
-	if err != nil || !ok || o.Str("state") == "" {
-		s.slog.Error("status record is skipped", "key", string(r.Key), "err", fmt.Sprintf("not a status: %v", err))
-		return Status{}, false
+	if err != nil || !ok {
+		return Status{}, false, errors.New("value is not an object")
 	}
-	gen, _ := o.Int("generation")
-	return Status{State: actors.State(o.Str("state")), Trace: o.Str("trace"), WorkerID: o.Str("worker_id"), Generation: gen, Version: o.Str("version"), old: s.replaying}, true
+	st := Status{State: actors.State(o.Str("state")), Trace: o.Str("trace"), WorkerID: o.Str("worker_id"), Version: o.Str("version"), old: s.replaying}
+	if !isState(st.State) {
+		return Status{}, false, errors.New("unknown state")
+	}
+	if st.Generation, ok = o.Int("generation"); !ok {
+		return Status{}, false, errors.New("no generation")
+	}
+	for _, key := range []string{"trace", "worker_id"} {
+		if text, _ := o.Get(key); text != nil && !isText(text) {
+			return Status{}, false, errors.New(key + " is not a text")
+		}
+	}
+	return st, true, nil
+}
+
+func isText(v any) bool { _, ok := v.(string); return ok }
+
+// isTopicStatus tells whether Connect would read a value as the status of a topic (CW-182).
+func isTopicStatus(value []byte) bool {
+	v, err := jsontext.Parse(value)
+	o, _ := v.(jsontext.Object)
+	inner, _ := o.Get("topic")
+	t, ok := inner.(jsontext.Object)
+	name, _ := t.Get("name")
+	connector, _ := t.Get("connector")
+	_, task := t.Int("task")
+	_, since := t.Int("discoverTimestamp")
+	return err == nil && ok && isText(name) && isText(connector) && task && since
 }
