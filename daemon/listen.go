@@ -177,7 +177,8 @@ func advertised(w *configs.Worker, main []bound) string {
 			break
 		}
 	}
-	host, port, _ := net.SplitHostPort(at.Addr().String()) // a bound address always has both
+	_, port, _ := net.SplitHostPort(at.Addr().String()) // a bound address always has one
+	host := ""
 	switch asked := at.asked.Host; {
 	case w.AdvertisedHost != "":
 		host = w.AdvertisedHost

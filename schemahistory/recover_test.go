@@ -144,7 +144,7 @@ func TestRecover(t *testing.T) {
 	if _, stats, err = Recover(ctx, history(stmt(1, "bad table")), source, stop, RecoverOptions{Order: MySQLOrder(nil), Parser: p, SkipUnparseable: true}); err != nil || stats.Failed != 1 {
 		t.Errorf("%v %+v", err, stats)
 	}
-	if tables, stats, err = Recover(ctx, history(rec(1)), source, stop, RecoverOptions{Order: MySQLOrder(nil), Parser: p, PreferDDL: true}); err != nil || stats.Replayed != 1 {
+	if _, stats, err = Recover(ctx, history(rec(1)), source, stop, RecoverOptions{Order: MySQLOrder(nil), Parser: p, PreferDDL: true}); err != nil || stats.Replayed != 1 {
 		t.Errorf("%v %+v", err, stats)
 	}
 	bad := rec(1)

@@ -14,7 +14,6 @@ import (
 // sinkFault is a JDBC sink with an account of its own in a database of its own, fed by hand.
 type sinkFault struct {
 	k    *KafkaServer
-	pg   *PostgresServer
 	w    *ConnectWorker
 	db   *sql.DB // as the superuser
 	out  *kgo.Client

@@ -72,11 +72,11 @@ func LoadGolden(dir string) (*GoldenCase, error) {
 	var body struct {
 		Config map[string]any `json:"config"`
 	}
-	flat := map[string]any{}
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return nil, fmt.Errorf("%s/connector.json: %w", dir, err)
 	}
-	if flat = body.Config; flat == nil {
+	flat := body.Config
+	if flat == nil {
 		if err := json.Unmarshal(raw, &flat); err != nil {
 			return nil, fmt.Errorf("%s/connector.json: %w", dir, err)
 		}

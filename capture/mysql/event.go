@@ -37,9 +37,6 @@ const (
 
 const eventHeaderBytes = 19
 
-// flagArtificial marks events that the server made up for us; they are not in the file.
-const flagArtificial = 0x20
-
 // event is one binlog event: the header in fields, the body without header and checksum as a
 // slice of the packet, valid as long as the packet.
 type event struct {

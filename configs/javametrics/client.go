@@ -43,9 +43,9 @@ type Client struct {
 	begun time.Time
 	set   *Clients // nil = on its own
 
-	created, closed, open, authFailures atomic.Int64
-	lastHeartbeat, lastPoll, lastJoin   atomic.Int64 // ms since epoch, 0 = never
-	assigned                            atomic.Int64
+	created, closed, open             atomic.Int64
+	lastHeartbeat, lastPoll, lastJoin atomic.Int64 // ms since epoch, 0 = never
+	assigned                          atomic.Int64
 
 	in, out, requestSize             *Window
 	produceLatency, fetchLatency     *Window

@@ -66,10 +66,3 @@ func appendDecimal(dst, raw []byte, scale int) []byte {
 	dst = append(dst, '.')
 	return append(dst, digits[whole:]...)
 }
-
-// significantDigits counts the digits of an unscaled number.
-func significantDigits(raw []byte) int {
-	var buf [96]byte
-	digits, _ := appendUnscaled(buf[:0], raw)
-	return len(digits)
-}

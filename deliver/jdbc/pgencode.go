@@ -45,7 +45,6 @@ const (
 var (
 	errNUL       = errors.New("text contains the character NUL (U+0000), which PostgreSQL cannot store")
 	errRange     = errors.New("number is out of the column's range")
-	errFraction  = errors.New("number has a fraction, which the column cannot hold")
 	errMapping   = errors.New("value cannot be stored in a column of this type")
 	hintNUL      = "remove the character at the source or in a transform, or make the column bytea"
 	postgresDate = daysOf(2000, 1, 1)

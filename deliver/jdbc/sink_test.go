@@ -15,7 +15,6 @@ var (
 	rowV1     = structOf("id", typ(records.Int32), "name", opt(typ(records.String)))
 	rowV2     = structOf("id", typ(records.Int32), "name", opt(typ(records.String)), "qty", opt(typ(records.Int32)))
 	envV1     = envelopeOf(rowV1)
-	envV2     = envelopeOf(rowV2)
 	src       = list{"shop", "orders"}
 )
 

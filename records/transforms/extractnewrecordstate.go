@@ -46,7 +46,6 @@ type fieldRef struct {
 // extractPlan is what one envelope schema leads to. A nil row means the schema is no envelope.
 type extractPlan struct {
 	before, after, op int
-	source            *records.Schema
 	row               *records.Schema // optional, as in the envelope: the schema of a null row
 	out               *records.Schema // what rows leave with
 	fields            []boundRef

@@ -140,7 +140,9 @@ func samples() []sample {
 			s.value = wideValue(map[string]any{"s": "+0x1p3", "f32": float32(math.Inf(1)), "f64": math.Inf(-1), "i64": int64(math.MaxInt64), "date": int32(math.MaxInt32), "time": int32(86400000), "ts": int64(-62135596800001)})
 		}),
 		with(func(s *sample) { s.value = wideValue(map[string]any{"s": " TRUE", "time": int32(-5)}) }),
-		with(func(s *sample) { s.value = wideValue(map[string]any{"s": "true", "f64": -0.0, "i32": int32(0)}) }),
+		with(func(s *sample) {
+			s.value = wideValue(map[string]any{"s": "true", "f64": math.Copysign(0, -1), "i32": int32(0)})
+		}),
 		with(func(s *sample) {
 			s.valueSchema, s.value, s.keySchema, s.key = nil, plain, nil, pairs{"s", "k", "x", nil}
 		}),

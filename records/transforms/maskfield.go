@@ -21,7 +21,6 @@ type maskField struct {
 
 type maskPlan struct {
 	masked []bool
-	err    error
 }
 
 func maskFieldClasses() []Class {

@@ -30,12 +30,6 @@ func editOf(t *schemahistory.Table, comments bool) *edit {
 		cols: slices.Clone(t.Columns), pk: slices.Clone(t.PrimaryKey), attrs: t.Attributes, comments: comments}
 }
 
-func (e *edit) clone() *edit {
-	c := *e
-	c.cols, c.pk, c.byName = slices.Clone(e.cols), slices.Clone(e.pk), nil
-	return &c
-}
-
 func (e *edit) find(name string) int {
 	if e.byName == nil {
 		e.byName = make(map[string]int, len(e.cols))

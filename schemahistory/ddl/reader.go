@@ -21,7 +21,6 @@ type reader struct {
 	about  *schemahistory.TableID // the table of the statement, for errors
 	// changed collects tables that were touched.
 	changed []schemahistory.TableID
-	depth   int
 }
 
 // rawEvent is what Debezium's parser signals for a part of a statement.

@@ -64,7 +64,6 @@ type Decoder struct {
 	cells []cell
 	types []byte
 	meta  []uint16
-	nulls []records.Value
 }
 
 // Columns is the number of columns of the table on the wire.

@@ -12,17 +12,16 @@ import (
 
 // spec is a column of a test table: how the DDL parser describes it and how the wire does.
 type spec struct {
-	typ      string
-	jdbc     int
-	length   int // 0 = none
-	scale    int // -1 = none; with length only
-	charset  string
-	notNull  bool
-	def      *string
-	enum     []string
-	wire     byte
-	meta     []byte // TABLE_MAP metadata
-	wireReal byte   // for ENUM and SET
+	typ     string
+	jdbc    int
+	length  int // 0 = none
+	scale   int // -1 = none; with length only
+	charset string
+	notNull bool
+	def     *string
+	enum    []string
+	wire    byte
+	meta    []byte // TABLE_MAP metadata
 }
 
 func (s spec) column(name string, pos int) schemahistory.Column {

@@ -107,12 +107,12 @@ func (p *parser) object(n *node, space string) (*schema, error) {
 		}
 	case "enum":
 		s.kind = kindEnum
-		if space, err = p.define(s, n, space); err == nil {
+		if _, err = p.define(s, n, space); err == nil {
 			err = p.symbols(s, n)
 		}
 	case "fixed":
 		s.kind = kindFixed
-		if space, err = p.define(s, n, space); err == nil {
+		if _, err = p.define(s, n, space); err == nil {
 			size, ok := int64(0), false
 			if v := n.get("size"); v != nil {
 				size, ok = v.int64()
