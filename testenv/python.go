@@ -14,9 +14,12 @@ import (
 // pythonPackages are clients that others wrote, at pinned versions.
 var pythonPackages = []string{
 	"confluent-kafka==2.16.1", "fastavro==1.13.1", "httpx2==2.16.2", "authlib==1.9.10", "attrs==26.1.0", "cachetools==8.0.2",
-	"requests==2.34.2", "certifi==2026.10.19.post1", "typing-extensions==4.16.0", "kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10"}
+	"requests==2.34.2", "certifi==2026.10.19.post1", "typing-extensions==4.16.0", "kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10",
+	"jsonschema==4.26.0", "jsonschema-specifications==2025.9.1", "referencing==0.37.0", "rpds-py==2026.9.1",
+	"protobuf==7.36.2", "googleapis-common-protos==1.76.0", "grpcio-tools==1.85.1", "grpcio==1.85.3",
+}
 
-// Python runs a script with other people's Kafka and Avro clients and returns what it prints.
+// Python runs a script with other people's Kafka clients, Avro, JSON Schema and Protobuf readers and returns what it prints.
 // The packages live in an environment of their own, made the first time.
 func Python(t testing.TB, script, input string, args ...string) string {
 	t.Helper()

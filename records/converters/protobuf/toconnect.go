@@ -54,24 +54,23 @@ type reading struct {
 }
 
 // compile compiles a schema with what it refers to.
-func compile(set *options, main registry.Schema, refs []registry.Named) (*file, error) {
+func compile(set *options, main registry.Schema, refs []registry.Named) (f *file, err error) {
 	const name = "\x00schema.proto" // a name that no import can have
-	sources := map[string]string{name: main.Text}
+	texts := sources{name: main.Text}
 	size := len(main.Text)
 	for _, r := range refs {
-		sources[r.Name] = r.Text
+		texts[r.Name] = r.Text
 		size += len(r.Text)
 	}
 	if size > maxSchemaText {
 		return nil, data("the schema is larger than %d MiB", maxSchemaText>>20)
 	}
 	for path, text := range known {
-		if _, own := sources[path]; !own {
-			sources[path] = text
+		if _, own := texts[path]; !own {
+			texts[path] = text
 		}
 	}
-	c := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(sources)}),
-		MaxParallelism: 1}
+	c := protocompile.Compiler{Resolver: protocompile.WithStandardImports(texts), MaxParallelism: 1}
 	files, err := c.Compile(context.Background(), name)
 	if err != nil {
 		return nil, data("Invalid Protobuf schema: %s", strings.ReplaceAll(err.Error(), name, "schema"))
