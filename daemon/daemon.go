@@ -238,7 +238,7 @@ func checkConverters(w *configs.Worker) error {
 		}
 		def := converters.Definition(class)
 		if def == nil {
-			return fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", class, key, class)
+			return fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", class, key, class, converters.Hint(class))
 		}
 		v, problems := def.Prefixed(key+".", "").Parse(only(w.Raw, key+"."))
 		if len(problems) > 0 {

@@ -55,7 +55,7 @@ func (h *herder) checkConverters(v *verdict, config map[string]string) {
 		def := converters.Definition(class)
 		switch full := converters.Resolve(class); {
 		case def == nil:
-			v.add(key, fmt.Sprintf("Invalid value %s for configuration %s: Class %s could not be found.", class, key, class))
+			v.add(key, fmt.Sprintf("Invalid value %s for configuration %s: Class %s could not be found.%s", class, key, class, converters.Hint(class)))
 			continue
 		case full == converters.SimpleHeaderClass && key != configs.HeaderConverterKey:
 			v.add(key, "Class class "+full+" does not implement the Converter interface")

@@ -45,7 +45,7 @@ const (
 // Classes returns the class names of all converters, for the plugin list.
 func Classes() []string {
 	return []string{JSONClass, StringClass, SimpleHeaderClass, ByteArrayClass, ShortClass,
-		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, ApicurioAvroClass, JSONSchemaClass, ProtobufClass}
+		IntegerClass, LongClass, FloatClass, DoubleClass, BooleanClass, AvroClass, ApicurioAvroClass, ExtJSONClass, JSONSchemaClass, ProtobufClass}
 }
 
 // Resolve returns the full class name of a converter given by class name or alias
@@ -114,6 +114,8 @@ func Definition(class string) *configs.Def {
 		return configs.NewDef(typeKey).Merge(avro.Def())
 	case ApicurioAvroClass:
 		return configs.NewDef(typeKey).Merge(avro.ApicurioDef())
+	case ExtJSONClass:
+		return configs.NewDef(typeKey).Merge(extJSONDef())
 	case ProtobufClass:
 		return configs.NewDef(typeKey).Merge(protobuf.Def())
 	case "":
@@ -129,7 +131,7 @@ func Definition(class string) *configs.Def {
 func New(class string, cfg map[string]string, isKey bool) (func() Converter, error) {
 	def := Definition(class)
 	if def == nil {
-		return nil, configs.Problems{{Key: "converter", Message: "converter class " + class + " is not known here; known are " + strings.Join(Classes(), ", ")}}
+		return nil, configs.Problems{{Key: "converter", Message: "converter class " + class + " is not known here" + Hint(class) + "; known are " + strings.Join(Classes(), ", ")}}
 	}
 	v, problems := def.Parse(cfg)
 	if len(problems) > 0 {
@@ -149,6 +151,12 @@ func New(class string, cfg map[string]string, isKey bool) (func() Converter, err
 			return nil, err
 		}
 		return func() Converter { return newJSONSchemaConverter(shared) }, nil
+	case ExtJSONClass:
+		shared, problems := newExtJSONShared(v, isKey)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return func() Converter { return newExtJSON(shared) }, nil
 	case ByteArrayClass:
 		return func() Converter { return byteArrayConverter{} }, nil
 	case ProtobufClass:

@@ -15,6 +15,7 @@ type Apicurio struct {
 	group    string // of the artifacts, "" = default
 	byRecord bool   // subjects are full names: namespace and name are group and artifact
 	global   bool   // ids are global ids, else content ids
+	format   Format
 	v3       bool
 	ifExists string
 	version  string // artifact.version, "" = latest
@@ -110,7 +111,7 @@ func (a *Apicurio) ByID(ctx context.Context, id uint32, _ string) (Schema, error
 	if a.global {
 		kind = "globalIds"
 	}
-	s := Schema{Format: Avro}
+	s := Schema{Format: a.format}
 	err := a.send(ctx, &request{op: "get schema " + strconv.FormatUint(uint64(id), 10), method: http.MethodGet,
 		path: "/ids/" + kind + "/" + strconv.FormatUint(uint64(id), 10), answer: &s.Text})
 	return s, err

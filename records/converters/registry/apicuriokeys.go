@@ -37,8 +37,23 @@ func apicurioStrategy(class string) (Strategy, bool) {
 	return s, ok
 }
 
-// ApicurioDef is the definition of the keys of Apicurio's converters.
-func ApicurioDef() *configs.Def {
+// ApicurioDef is the definition of the keys of Apicurio's converter for Avro.
+func ApicurioDef() *configs.Def { return apicurioDef(Avro) }
+
+// ExtJSONDef is the definition of the keys of its ExtJsonConverter, which writes global ids into
+// the data whatever these keys say.
+func ExtJSONDef() *configs.Def {
+	all := apicurioDef(KConnect)
+	var idle []configs.Key
+	for _, name := range []string{apicurioConfluentKey, apicurioHeadersKey, apicurioUseIDKey} {
+		k, _ := all.Key(name)
+		k.NoEffect, k.Refuse = "ExtJsonConverter writes global ids into the data", nil
+		idle = append(idle, k)
+	}
+	return all.Merge(configs.NewDef(idle...))
+}
+
+func apicurioDef(format Format) *configs.Def {
 	classes := configs.RefuseAny("Java classes cannot be loaded; leave it out")
 	text := func(name, doc string) configs.Key {
 		return configs.Key{Name: name, Type: configs.StringType, Importance: configs.Medium, Order: -1, Doc: doc}
@@ -89,47 +104,68 @@ func ApicurioDef() *configs.Def {
 		configs.Pattern{Match: configs.Prefix("apicurio.registry.fallback."), Refuse: func(string, string) string {
 			return "a schema for messages that name none is not built"
 		}, Doc: "A fallback schema."}).
-		WithCheck(func(v *configs.Values) []configs.Problem { _, _, problems := readApicurio(v, false); return problems })
+		WithCheck(func(v *configs.Values) []configs.Problem {
+			_, _, problems := readApicurio(v, false, format)
+			return problems
+		})
 }
 
 // NewApicurioSerde makes a Serde that speaks Apicurio's own API. long says that ids take 8 bytes on the wire.
 func NewApicurioSerde(v *configs.Values, isKey bool) (d *Serde, long bool, problems configs.Problems) {
-	s, a, problems := readApicurio(v, isKey)
+	d, a, problems := newApicurioSerde(v, isKey, Avro)
 	if len(problems) > 0 {
 		return nil, false, problems
 	}
-	c, err := NewClient(s.Client)
-	if err != nil {
-		return nil, false, configs.Problems{{Key: apicurioURLKey, Message: "Invalid configuration " + apicurioURLKey + ": " + err.Error()}}
-	}
-	a.Client = c
 	confluent := v.Bool(apicurioConfluentKey)
 	if !v.Given(apicurioConfluentKey) {
 		confluent = a.v3
 	}
-	return newSerde(s, a), !confluent, nil
+	return d, !confluent, nil
 }
 
-func readApicurio(v *configs.Values, isKey bool) (Settings, *Apicurio, configs.Problems) {
+// NewExtJSONSerde makes a Serde for schemas in Connect's own form. Ids are global ids.
+func NewExtJSONSerde(v *configs.Values, isKey bool) (*Serde, configs.Problems) {
+	d, _, problems := newApicurioSerde(v, isKey, KConnect)
+	return d, problems
+}
+
+func newApicurioSerde(v *configs.Values, isKey bool, format Format) (*Serde, *Apicurio, configs.Problems) {
+	s, a, problems := readApicurio(v, isKey, format)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	c, err := NewClient(s.Client)
+	if err != nil {
+		return nil, nil, configs.Problems{{Key: apicurioURLKey, Message: "Invalid configuration " + apicurioURLKey + ": " + err.Error()}}
+	}
+	a.Client = c
+	return newSerde(s, a), a, nil
+}
+
+func readApicurio(v *configs.Values, isKey bool, format Format) (Settings, *Apicurio, configs.Problems) {
 	var problems configs.Problems
 	problem := func(key, why string) {
 		problems = append(problems, configs.Problem{Key: key, Message: "Invalid configuration " + key + ": " + why})
 	}
 	address := strings.TrimSuffix(v.Str(apicurioURLKey), "/")
-	a := &Apicurio{group: v.Str(apicurioGroupKey), v3: strings.HasSuffix(address, "/apis/registry/v3"), ifExists: strings.ToUpper(v.Str(apicurioIfExistsKey)), version: v.Str(apicurioVersionKey)}
+	a := &Apicurio{format: format, group: v.Str(apicurioGroupKey), v3: strings.HasSuffix(address, "/apis/registry/v3"), ifExists: strings.ToUpper(v.Str(apicurioIfExistsKey)), version: v.Str(apicurioVersionKey)}
 	if !a.v3 && !strings.HasSuffix(address, "/apis/registry/v2") {
 		problem(apicurioURLKey, "it must end with /apis/registry/v2 or /apis/registry/v3; for another registry use "+confluentClass)
 	}
-	if headers := v.Bool(apicurioHeadersKey); headers && (v.Given(apicurioHeadersKey) || !a.v3) {
+	if headers := v.Bool(apicurioHeadersKey); format == Avro && headers && (v.Given(apicurioHeadersKey) || !a.v3) {
 		problem(apicurioHeadersKey, "schema ids in record headers are not built; set it to false on all sides")
 	}
 	a.global = strings.EqualFold(v.Str(apicurioUseIDKey), "globalId")
 	if !v.Given(apicurioUseIDKey) {
 		a.global = !a.v3
 	}
+	a.global = a.global || format == KConnect
 	s := Settings{IsKey: isKey, AutoRegister: v.Bool(apicurioAutoKey), UseLatest: v.Bool(apicurioLatestKey) || a.version != "", UseID: -1,
 		MaxSchemas: 1000, LatestSize: 1000, LatestTTL: time.Duration(v.Int(apicurioCheckKey)) * time.Millisecond, Artifact: v.Str(apicurioArtifactKey)}
 	s.Strategy, _ = apicurioStrategy(v.Str(apicurioStrategyKey))
+	if s.Strategy == RecordName && format != Avro {
+		problem(apicurioStrategyKey, "RecordIdStrategy is for Avro; use TopicIdStrategy or SimpleTopicIdStrategy")
+	}
 	a.byRecord = s.Strategy == RecordName && s.Artifact == ""
 	c := &s.Client
 	c.URLs, c.User, c.Password = []string{address}, v.Str(apicurioUserKey), v.Secret(apicurioPasswordKey)

@@ -10,6 +10,7 @@ const (
 	Avro     Format = "AVRO"
 	JSON     Format = "JSON"
 	Protobuf Format = "PROTOBUF"
+	KConnect Format = "KCONNECT" // Connect's own JSON, in Apicurio's registry
 )
 
 // Reference names a schema that another one uses.
