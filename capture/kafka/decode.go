@@ -15,11 +15,13 @@ type decoder struct {
 	cfg                *Config
 	m                  *metrics
 	key, value, header converters.Converter
+	askers             []converters.Asker
 	rows               int
 }
 
 func newDecoder(cfg *Config, m *metrics) *decoder {
 	d := &decoder{cfg: cfg, m: m, key: cfg.NewKey(), value: cfg.NewValue(), header: cfg.NewHeader(), rows: cfg.MaxPollRecords}
+	d.askers = converters.Askers(d.key, d.value, d.header)
 	if d.rows <= 0 {
 		d.rows = defaultFrameRows
 	}
@@ -29,6 +31,9 @@ func newDecoder(cfg *Config, m *metrics) *decoder {
 // frame decodes the first n of recs, bounded by rows and bytes. Records that are dropped
 // count for the position (CW-279), also when nothing else is left.
 func (d *decoder) frame(ctx context.Context, tp topicPartition, recs []*kgo.Record) (f *records.Frame, n int, err error) {
+	for _, a := range d.askers {
+		a.Until(ctx) // a stop must not wait for a registry
+	}
 	b := records.NewBatch(records.Origin{Table: tp.lane(), Topic: tp.topic, Partition: tp.partition})
 	topic := b.TopicIndex(tp.topic)
 	size := 0

@@ -15,6 +15,7 @@ import (
 // encoder holds a lane's converters; they are not safe for concurrent use, lanes are.
 type encoder struct {
 	key, value, header converters.Converter
+	askers             []converters.Asker
 	last               headerSet
 	scratch            []byte
 	// The headers of the batch's record before: many records share one range.
@@ -37,6 +38,7 @@ func (s *Sink) encoder(lane string) *encoder {
 		return e.(*encoder)
 	}
 	e := &encoder{key: s.cfg.NewKey(), value: s.cfg.NewValue(), header: s.cfg.NewHeader()}
+	e.askers = converters.Askers(e.key, e.value, e.header)
 	s.lanes.Store(lane, e) // lanes are single-threaded, so nobody else stores this one
 	return e
 }
@@ -45,6 +47,9 @@ func (s *Sink) encoder(lane string) *encoder {
 // that has no place in it.
 func (s *Sink) encode(ctx context.Context, bl *block, b *records.Batch, from int) (next int, err error) {
 	e := s.encoder(b.Origin.Table)
+	for _, a := range e.askers {
+		a.Until(ctx) // a stop must not wait for a registry
+	}
 	if need := min(len(b.Arena)+len(b.Arena)/2, blockBytes+blockBytes/8); cap(bl.arena) < need {
 		bl.arena = make([]byte, 0, need)
 	}

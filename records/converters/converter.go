@@ -1,6 +1,7 @@
 package converters
 
 import (
+	"context"
 	"strings"
 
 	"github.com/anabranch/anabranch/configs"
@@ -23,6 +24,27 @@ type Converter interface {
 	// schema is nil for schemaless data; equal schema bytes give the same pointer. data is
 	// not kept.
 	Decode(topic string, data []byte, b *records.Batch) (*records.Schema, records.Value, error)
+}
+
+// Asker is a Converter that asks a schema registry.
+type Asker interface {
+	Converter
+	// Until makes Append and Decode give up waiting for the registry when ctx ends; the error is
+	// Retriable then. Callers set it before each batch. It holds until it is set anew.
+	Until(ctx context.Context)
+}
+
+var _ = []Asker{(*avro.Converter)(nil), (*protobuf.Converter)(nil), (*jsonSchemaConverter)(nil), (*extJSON)(nil)}
+
+// Askers returns those of the converters that ask a registry.
+func Askers(all ...Converter) []Asker {
+	var out []Asker
+	for _, c := range all {
+		if a, ok := c.(Asker); ok {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // The converters' class names (CW-327).

@@ -57,6 +57,7 @@ func newExtJSONShared(v *configs.Values, isKey bool) (*extJSONShared, configs.Pr
 // extJSON is Apicurio's ExtJsonConverter: {"schemaId":ID,"payload":P}.
 type extJSON struct {
 	*extJSONShared
+	registry.Caller
 	plans map[jsonSchemaPlanKey]*extJSONPlan
 	last  jsonSchemaPlanKey
 	plan  *extJSONPlan
@@ -113,7 +114,7 @@ func (c *extJSON) planOf(key jsonSchemaPlanKey) (*extJSONPlan, error) {
 		if err != nil {
 			return nil, err
 		}
-		choice, err := c.serde.Choose(context.Background(), subject, registry.Schema{Text: string(rawPairs(text)), Format: registry.KConnect}, func(registry.Schema) error { return nil })
+		choice, err := c.serde.Choose(c.Context(), subject, registry.Schema{Text: string(rawPairs(text)), Format: registry.KConnect}, func(registry.Schema) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -249,7 +250,7 @@ func (c *extJSON) readerAt(topic string, s *scanner) (*reader, error) {
 	id := uint32(long)
 	r := c.read[id]
 	if r == nil {
-		if r, err = c.readerOf(id); err != nil {
+		if r, err = c.readerOf(c.Context(), id); err != nil {
 			return nil, err
 		}
 		if len(c.read) >= c.json.cacheSize {
@@ -261,14 +262,14 @@ func (c *extJSON) readerAt(topic string, s *scanner) (*reader, error) {
 }
 
 // readerOf makes the plan for reading a schema of the registry; one pointer for all lanes.
-func (s *extJSONShared) readerOf(id uint32) (*reader, error) {
+func (s *extJSONShared) readerOf(ctx context.Context, id uint32) (*reader, error) {
 	s.mu.Lock()
 	r := s.known[id]
 	s.mu.Unlock()
 	if r != nil {
 		return r, nil
 	}
-	reg, err := s.serde.ByID(context.Background(), id, "")
+	reg, err := s.serde.ByID(ctx, id, "")
 	if err != nil {
 		return nil, err
 	}

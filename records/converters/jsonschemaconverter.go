@@ -77,6 +77,7 @@ func newJSONSchemaShared(v *configs.Values, isKey bool) (*jsonSchemaShared, erro
 // jsonSchemaConverter is JsonSchemaConverter: a zero byte, the schema's id, JSON.
 type jsonSchemaConverter struct {
 	*jsonSchemaShared
+	registry.Caller
 	plans map[jsonSchemaPlanKey]*jsonSchemaPlan
 	last  jsonSchemaPlanKey
 	plan  *jsonSchemaPlan
@@ -144,7 +145,7 @@ func (c *jsonSchemaConverter) planOf(key jsonSchemaPlanKey) (*jsonSchemaPlan, er
 		}
 		// Reading what is written with another schema is left to the registry's compatibility
 		// rules: JSON names its members, so nothing is written differently.
-		choice, err := c.serde.Choose(context.Background(), subject, registry.Schema{Text: text, Format: registry.JSON}, func(registry.Schema) error { return nil })
+		choice, err := c.serde.Choose(c.Context(), subject, registry.Schema{Text: text, Format: registry.JSON}, func(registry.Schema) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +177,7 @@ func (c *jsonSchemaConverter) Decode(topic string, data []byte, b *records.Batch
 	}
 	r := c.read[id]
 	if r == nil {
-		if r, err = c.readerOf(topic, id); err != nil {
+		if r, err = c.readerOf(c.Context(), topic, id); err != nil {
 			return fail(err)
 		}
 		if len(c.read) >= c.json.cacheSize {
@@ -199,14 +200,13 @@ func (c *jsonSchemaConverter) Decode(topic string, data []byte, b *records.Batch
 }
 
 // readerOf makes the plan for reading a schema of the registry; one pointer for all lanes.
-func (s *jsonSchemaShared) readerOf(topic string, id uint32) (*reader, error) {
+func (s *jsonSchemaShared) readerOf(ctx context.Context, topic string, id uint32) (*reader, error) {
 	s.mu.Lock()
 	r := s.known[id]
 	s.mu.Unlock()
 	if r != nil {
 		return r, nil
 	}
-	ctx := context.Background()
 	subject := ""
 	if !s.serde.Settings().Strategy.NeedsRecord() {
 		var err error

@@ -55,6 +55,7 @@ type writing struct {
 // Converter is Confluent's AvroConverter (CW-334 to CW-348). It is not safe for concurrent use.
 type Converter struct {
 	*shared
+	registry.Caller
 	// Writing: plans by schema pointer and topic, the last one at hand.
 	lastSchema *records.Schema
 	lastTopic  string
@@ -135,7 +136,7 @@ func (c *Converter) write(topic string, s *records.Schema) (*writing, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	ctx := context.Background() // the client bounds each call
+	ctx := c.Context()
 	var target *schema
 	choice, err := c.serde.Choose(ctx, subject, registry.Schema{Text: text, Format: registry.Avro}, func(other registry.Schema) error {
 		if target, err = c.parse(ctx, other); err != nil {
@@ -253,7 +254,7 @@ func (c *Converter) reading(key readKey, topic string) (*reading, error) {
 }
 
 func (c *Converter) read(key readKey, topic string) (*reading, error) {
-	ctx := context.Background() // the client bounds each call
+	ctx := c.Context()
 	registered, err := c.serde.ByID(ctx, key.id, key.subject)
 	if err != nil {
 		return nil, c.unreadable(topic, err)

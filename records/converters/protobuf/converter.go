@@ -12,6 +12,7 @@ import (
 // Converter is Confluent's ProtobufConverter. It is not safe for concurrent use.
 type Converter struct {
 	*shared
+	registry.Caller
 	plans map[planKey]*writing
 	last  planKey
 	plan  *writing
@@ -65,7 +66,7 @@ func (c *Converter) planOf(key planKey) (*writing, error) {
 			return nil, err
 		}
 		own := registry.Schema{Text: text, Format: registry.Protobuf}
-		choice, err := c.serde.Choose(context.Background(), subject, own, func(registry.Schema) error { return nil })
+		choice, err := c.serde.Choose(c.Context(), subject, own, func(registry.Schema) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +99,7 @@ func (c *Converter) Decode(topic string, in []byte, b *records.Batch) (*records.
 	}
 	f := c.read[id]
 	if f == nil {
-		if f, err = c.fileOf(topic, id); err != nil {
+		if f, err = c.fileOf(c.Context(), topic, id); err != nil {
 			return fail(err)
 		}
 		if len(c.read) >= c.cacheSize {
@@ -148,7 +149,7 @@ func splitIndexes(in []byte) (size int, indexes []int, err error) {
 }
 
 // fileOf compiles a schema of the registry; one for all lanes.
-func (s *shared) fileOf(topic string, id uint32) (*file, error) {
+func (s *shared) fileOf(ctx context.Context, topic string, id uint32) (*file, error) {
 	s.mu.Lock()
 	f := s.known[id]
 	s.mu.Unlock()
@@ -162,7 +163,6 @@ func (s *shared) fileOf(topic string, id uint32) (*file, error) {
 			return nil, err
 		}
 	}
-	ctx := context.Background() // the client bounds each call
 	reg, err := s.serde.ByID(ctx, id, subject)
 	if err != nil {
 		return nil, err

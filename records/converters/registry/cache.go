@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"sync"
 )
@@ -19,6 +20,7 @@ type entry[V any] struct {
 	done  chan struct{}
 	value V
 	err   error
+	gone  bool // the one who asked gave up, which says nothing about the answer
 }
 
 func newCache[K comparable, V any](limit int) *cache[K, V] {
@@ -26,19 +28,30 @@ func newCache[K comparable, V any](limit int) *cache[K, V] {
 }
 
 // get returns what is known or asks. Those who come while somebody asks wait and share the
-// answer, also if it is an error.
-func (c *cache[K, V]) get(key K, ask func() (V, error)) (V, error) {
+// answer, also if it is an error, unless it is the end of the other's ctx: then they ask themselves.
+func (c *cache[K, V]) get(ctx context.Context, key K, ask func() (V, error)) (V, error) {
 	c.mu.Lock()
-	e, ok := c.known[key]
-	if ok {
+	for {
+		e, ok := c.known[key]
+		if !ok {
+			break
+		}
 		c.mu.Unlock()
-		<-e.done
-		return e.value, e.err
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			var none V
+			return none, &Error{Op: "wait for another call", URL: "the schema registry", Cause: context.Cause(ctx)}
+		}
+		if !e.gone || ctx.Err() != nil {
+			return e.value, e.err
+		}
+		c.mu.Lock()
 	}
 	if len(c.known) >= c.limit {
 		clear(c.known) // who waits for an entry holds it
 	}
-	e = &entry[V]{done: make(chan struct{})}
+	e := &entry[V]{done: make(chan struct{})}
 	c.known[key] = e
 	c.mu.Unlock()
 	e.err = errGaveUp // should ask panic, nobody waits for ever
@@ -53,6 +66,7 @@ func (c *cache[K, V]) get(key K, ask func() (V, error)) (V, error) {
 		close(e.done)
 	}()
 	e.value, e.err = ask()
+	e.gone = e.err != nil && ctx.Err() != nil
 	return e.value, e.err
 }
 

@@ -317,7 +317,7 @@ func TestCache_AsksOnceAndForgetsErrors(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if v, err := c.get(1, func() (int, error) { asked.Add(1); return 5, nil }); v != 5 || err != nil {
+			if v, err := c.get(t.Context(), 1, func() (int, error) { asked.Add(1); return 5, nil }); v != 5 || err != nil {
 				t.Error(v, err)
 			}
 		})
@@ -327,18 +327,45 @@ func TestCache_AsksOnceAndForgetsErrors(t *testing.T) {
 		t.Errorf("asked %d times", asked.Load())
 	}
 	bad := errors.New("away")
-	if _, err := c.get(2, func() (int, error) { return 0, bad }); err != bad {
+	if _, err := c.get(t.Context(), 2, func() (int, error) { return 0, bad }); err != bad {
 		t.Error(err)
 	}
-	if v, err := c.get(2, func() (int, error) { return 6, nil }); v != 6 || err != nil {
+	if v, err := c.get(t.Context(), 2, func() (int, error) { return 6, nil }); v != 6 || err != nil {
 		t.Error(v, err)
 	}
 	for i := range 100 {
-		c.get(i, func() (int, error) { return i, nil })
+		c.get(t.Context(), i, func() (int, error) { return i, nil })
 	}
 	if len(c.known) > 4 {
 		t.Errorf("%d are kept", len(c.known))
 	}
+}
+
+// One lane that ends must not fail the others that wait for its answer.
+func TestCache_WhoGivesUpDoesNotSpeakForOthers(t *testing.T) {
+	c := newCache[int, int](4)
+	mine, giveUp := context.WithCancel(t.Context())
+	asking := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := c.get(mine, 1, func() (int, error) { close(asking); <-mine.Done(); return 0, mine.Err() }); err == nil {
+			t.Error("an answer without asking")
+		}
+	})
+	<-asking
+	wg.Go(func() {
+		if v, err := c.get(t.Context(), 1, func() (int, error) { return 5, nil }); v != 5 || err != nil {
+			t.Error(v, err)
+		}
+	})
+	ended, end := context.WithCancel(t.Context())
+	end()
+	// Waits for nobody, or asks in vain if the first is gone already.
+	if _, err := c.get(ended, 1, func() (int, error) { return 0, ended.Err() }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	giveUp()
+	wg.Wait()
 }
 
 func TestStrategies(t *testing.T) {

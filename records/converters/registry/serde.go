@@ -86,7 +86,7 @@ type Choice struct {
 func (s *Serde) Choose(ctx context.Context, subject string, own Schema, reads func(other Schema) error) (Choice, error) {
 	switch {
 	case s.set.AutoRegister:
-		id, err := s.id(subject, own, func() (uint32, error) { return s.client.Register(ctx, subject, own, s.set.Normalize) })
+		id, err := s.id(ctx, subject, own, func() (uint32, error) { return s.client.Register(ctx, subject, own, s.set.Normalize) })
 		return Choice{ID: id}, err
 	case s.set.UseID >= 0:
 		id := uint32(s.set.UseID)
@@ -102,7 +102,7 @@ func (s *Serde) Choose(ctx context.Context, subject string, own Schema, reads fu
 		}
 		return s.other(Choice{ID: l.ID, Other: &l.Schema, Until: l.until}, own, s.set.LatestStrict, "latest.compatibility.strict", reads)
 	}
-	id, err := s.id(subject, own, func() (uint32, error) {
+	id, err := s.id(ctx, subject, own, func() (uint32, error) {
 		r, err := s.client.LookUp(ctx, subject, own, s.set.Normalize)
 		return r.ID, err
 	})
@@ -124,20 +124,20 @@ func (s *Serde) other(c Choice, own Schema, strict bool, key string, reads func(
 	return c, nil
 }
 
-func (s *Serde) id(subject string, own Schema, ask func() (uint32, error)) (uint32, error) {
-	known, err := s.ids.get(subject, func() (*cache[string, uint32], error) {
+func (s *Serde) id(ctx context.Context, subject string, own Schema, ask func() (uint32, error)) (uint32, error) {
+	known, err := s.ids.get(ctx, subject, func() (*cache[string, uint32], error) {
 		return newCache[string, uint32](s.set.MaxSchemas), nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	return known.get(own.key(), ask)
+	return known.get(ctx, own.key(), ask)
 }
 
 // Latest returns the latest version of a subject, as old as latest.cache.ttl.sec allows.
 func (s *Serde) Latest(ctx context.Context, subject string) (latest, error) {
 	for {
-		l, err := s.latest.get(subject, func() (latest, error) {
+		l, err := s.latest.get(ctx, subject, func() (latest, error) {
 			r, err := s.client.Version(ctx, subject, 0)
 			l := latest{Registered: r}
 			if s.set.LatestTTL >= 0 {
@@ -154,12 +154,12 @@ func (s *Serde) Latest(ctx context.Context, subject string) (latest, error) {
 
 // ByID returns the schema of an id. subject may be "".
 func (s *Serde) ByID(ctx context.Context, id uint32, subject string) (Schema, error) {
-	return s.byID.get(idIn{subject, id}, func() (Schema, error) { return s.client.ByID(ctx, id, subject) })
+	return s.byID.get(ctx, idIn{subject, id}, func() (Schema, error) { return s.client.ByID(ctx, id, subject) })
 }
 
 // VersionOf returns the version that a schema has under a subject, 0 if it is not there.
 func (s *Serde) VersionOf(ctx context.Context, subject string, id uint32, schema Schema) (int, error) {
-	return s.versions.get(idIn{subject, id}, func() (int, error) {
+	return s.versions.get(ctx, idIn{subject, id}, func() (int, error) {
 		r, err := s.client.LookUp(ctx, subject, schema, s.set.Normalize)
 		var e *Error
 		if errors.As(err, &e) && e.NotFound() {
