@@ -75,7 +75,7 @@ func NotEmpty(val any) error {
 	switch x := val.(type) {
 	case string:
 		if x == "" {
-			return fmt.Errorf("String may not be empty")
+			return fmt.Errorf("String must be non-empty")
 		}
 	case []string:
 		if len(x) == 0 {

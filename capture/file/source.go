@@ -198,7 +198,7 @@ func (s *source) frame() *records.Frame {
 	topic, schema := b.TopicIndex(s.topic), b.SchemaIndex(lineSchema)
 	now := time.Now().UnixMilli()
 	for ok {
-		b.Records = append(b.Records, records.Record{Value: b.AddStringBytes(line), ValueSchema: schema, Topic: topic,
+		b.Records = append(b.Records, records.Record{Value: b.AddUTF8(line), ValueSchema: schema, Topic: topic,
 			Partition: records.NoPartition, Timestamp: now})
 		if len(b.Records) >= s.batchSize || len(b.Arena) >= maxFrameBytes {
 			break

@@ -92,6 +92,16 @@ func TestSource_CutsLinesAndResumesByBytes(t *testing.T) {
 	r2.expect("more", "last")
 }
 
+func TestSource_PutsReplacementsForWhatIsNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "in.txt")
+	appendTo(t, path, "a\xff\xe2\x82b\n")
+	r := open(t, path)
+	r.expect("a\ufffd\ufffdb")
+	if got, _ := r.pos.Offset.Int("position"); got != 6 {
+		t.Errorf("position %d, want the byte behind the line, 6", got)
+	}
+}
+
 func TestSource_WaitsForAMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "later.txt")
 	r := open(t, path)

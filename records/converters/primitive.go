@@ -4,24 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/records"
 )
-
-// addUTF8 adds bytes as a STRING; like Java, it puts U+FFFD where they are not UTF-8.
-func addUTF8(b *records.Batch, p []byte) records.Value {
-	if utf8.Valid(p) {
-		return b.AddStringBytes(p)
-	}
-	off := len(b.Arena)
-	for len(p) > 0 {
-		r, n := utf8.DecodeRune(p)
-		b.Arena = utf8.AppendRune(b.Arena, r)
-		p = p[n:]
-	}
-	return b.ArenaValue(records.KindString, off)
-}
 
 var optionalBytes = &records.Schema{Type: records.Bytes, Optional: true}
 

@@ -1,6 +1,7 @@
 package converters
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,7 +32,7 @@ func (c *stringConverter) Decode(_ string, data []byte, b *records.Batch) (*reco
 	if data == nil {
 		return optionalString, records.Null, nil
 	}
-	return optionalString, addUTF8(b, data), nil
+	return optionalString, b.AddUTF8(data), nil
 }
 
 // dateText is java.util.Date.toString in UTC.
@@ -84,16 +85,17 @@ func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.V
 		return append(dst, ']'), nil
 	case records.KindMap:
 		kv := b.Elems(v)
+		var few [16]bucketed
 		dst = append(dst, '{')
-		for i := 0; i < len(kv); i += 2 {
+		for i, p := range inJavaOrder(few[:0], b, kv) {
 			if i > 0 {
 				dst = append(dst, ", "...)
 			}
-			if dst, err = appendJavaText(dst, b, keySchema(s), kv[i]); err != nil {
+			if dst, err = appendJavaText(dst, b, keySchema(s), kv[p.at]); err != nil {
 				return dst, err
 			}
 			dst = append(dst, '=')
-			if dst, err = appendJavaText(dst, b, elemSchema(s), kv[i+1]); err != nil {
+			if dst, err = appendJavaText(dst, b, elemSchema(s), kv[p.at+1]); err != nil {
 				return dst, err
 			}
 		}
@@ -120,6 +122,37 @@ func appendJavaText(dst []byte, b *records.Batch, s *records.Schema, v records.V
 		return append(dst, '}'), nil
 	}
 	return dst, dataError("a " + kindName(v.Kind) + " has no text form")
+}
+
+// bucketed is an entry of a map, by the place of its key, and its bucket in a java.util.HashMap.
+type bucketed struct{ bucket, at int }
+
+// inJavaOrder appends the entries of a map in the order in which a HashMap lists them: converters
+// read maps into one, and its text shows that.
+func inJavaOrder(dst []bucketed, b *records.Batch, kv []records.Value) []bucketed {
+	buckets := records.JavaBuckets(len(kv) / 2)
+	for i := 0; i+1 < len(kv); i += 2 {
+		dst = append(dst, bucketed{javaBucket(b, kv[i], buckets), i})
+	}
+	slices.SortStableFunc(dst, func(x, y bucketed) int { return x.bucket - y.bucket })
+	return dst
+}
+
+func javaBucket(b *records.Batch, key records.Value, buckets int) int {
+	var h uint32
+	switch key.Kind {
+	case records.KindString:
+		return records.JavaBucket(b.Str(key), buckets)
+	case records.KindInt8, records.KindInt16, records.KindInt32:
+		h = uint32(key.Int())
+	case records.KindInt64:
+		h = uint32(key.Int()) ^ uint32(key.Int()>>32)
+	case records.KindBool:
+		if h = 1237; key.Bool() {
+			h = 1231
+		}
+	}
+	return int(h^h>>16) & (buckets - 1)
 }
 
 func elemSchema(s *records.Schema) *records.Schema {

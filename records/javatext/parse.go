@@ -59,7 +59,7 @@ func ParseValue(b *records.Batch, text string) (*records.Schema, records.Value) 
 }
 
 func (p *parser) whole() item {
-	return item{requiredString, addUTF8(p.b, []byte(p.text))}
+	return item{requiredString, p.b.AddUTF8([]byte(p.text))}
 }
 
 // token returns the next token and the position behind it: a delimiter, or the text up to
@@ -155,7 +155,7 @@ func (p *parser) parse(embedded bool) (item, error) {
 	if trimmed := Trim(tok); trimmed != "" {
 		return p.scalar(trimmed, embedded)
 	}
-	return item{requiredString, addUTF8(p.b, []byte(tok))}, nil
+	return item{requiredString, p.b.AddUTF8([]byte(tok))}, nil
 }
 
 func (p *parser) scalar(tok string, embedded bool) (item, error) {
@@ -201,7 +201,7 @@ func (p *parser) quoted() item {
 	if it, ok := p.temporal(sb.String()); ok {
 		return it
 	}
-	return item{requiredString, addUTF8(p.b, []byte(sb.String()))}
+	return item{requiredString, p.b.AddUTF8([]byte(sb.String()))}
 }
 
 func (p *parser) list() (item, error) {
@@ -427,17 +427,3 @@ var kindOfType = map[records.Type]records.Kind{records.Int8: records.KindInt8, r
 
 // maxDepth is where Java's stack would end, by and large.
 const maxDepth = 1000
-
-// addUTF8 adds a STRING; like Java, it puts U+FFFD for each byte that is not UTF-8.
-func addUTF8(b *records.Batch, p []byte) records.Value {
-	if utf8.Valid(p) {
-		return b.AddStringBytes(p)
-	}
-	off := len(b.Arena)
-	for len(p) > 0 {
-		r, n := utf8.DecodeRune(p)
-		b.Arena = utf8.AppendRune(b.Arena, r)
-		p = p[n:]
-	}
-	return b.ArenaValue(records.KindString, off)
-}
