@@ -22,6 +22,9 @@ type TaskStats struct {
 	ActiveNow int64
 	// Commits are the offset commits that worked, CommitFailures those that did not, in ms.
 	Commits, CommitFailures javametrics.Stats
+	// Transactions are the records of each transaction; Transactional says that there are any (CW-379).
+	Transactions  javametrics.Stats
+	Transactional bool
 	// RunningRatio and PausedRatio are the parts of the task's life in these states.
 	RunningRatio, PausedRatio float64
 	// Errors are the numbers about failing records.
@@ -30,25 +33,54 @@ type TaskStats struct {
 
 // taskStats collects them. It is safe for concurrent use and measures per batch.
 type taskStats struct {
-	polled, pollTime, sent, written, putTime, active, commits, commitFailures *javametrics.Window
+	polled, pollTime, sent, written, putTime, active, commits, commitFailures, transactions *javametrics.Window
 
-	activeNow atomic.Int64
-	tolerance atomic.Pointer[Tolerance] // of the newest incarnation
+	activeNow     atomic.Int64
+	transactional atomic.Bool
+	tolerance     atomic.Pointer[Tolerance] // of the newest incarnation
 
 	mu     sync.Mutex // guards the fields below
 	begun  time.Time
 	since  time.Time
 	state  State
 	inside map[State]time.Duration
+	// before are the errors up to the last restart.
+	before ErrorCounts
 }
 
 func newTaskStats(spec javametrics.Spec) *taskStats {
 	now := time.Now()
 	s := &taskStats{begun: now, since: now, state: Unassigned, inside: map[State]time.Duration{}}
-	for _, w := range []**javametrics.Window{&s.polled, &s.pollTime, &s.sent, &s.written, &s.putTime, &s.active, &s.commits, &s.commitFailures} {
+	for _, w := range s.windows() {
 		*w = javametrics.NewWindow(spec)
 	}
 	return s
+}
+
+func (s *taskStats) windows() []**javametrics.Window {
+	return []**javametrics.Window{&s.polled, &s.pollTime, &s.sent, &s.written, &s.putTime, &s.active, &s.commits, &s.commitFailures, &s.transactions}
+}
+
+// reset begins anew, as the numbers of a task do that is restarted on request: in Java it is another task.
+func (s *taskStats) reset() {
+	errs := s.errors()
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.windows() {
+		(*w).Reset()
+	}
+	s.before = errs
+	s.begun, s.since = now, now
+	clear(s.inside)
+}
+
+// errors are all errors of the task's incarnations.
+func (s *taskStats) errors() ErrorCounts {
+	if t := s.tolerance.Load(); t != nil {
+		return (*t).Counts()
+	}
+	return ErrorCounts{}
 }
 
 // read notes a frame from the source and how long it was waited for.
@@ -97,12 +129,12 @@ func (s *taskStats) ratio(st State) float64 {
 }
 
 func (s *taskStats) snapshot() TaskStats {
-	var errs ErrorCounts
-	if t := s.tolerance.Load(); t != nil {
-		errs = (*t).Counts()
-	}
+	errs := s.errors()
+	s.mu.Lock()
+	errs = errs.since(s.before)
+	s.mu.Unlock()
 	return TaskStats{
-		Errors: errs,
+		Errors: errs, Transactions: s.transactions.Stats(), Transactional: s.transactional.Load(),
 		Polled: s.polled.Stats(), PollTime: s.pollTime.Stats(), Sent: s.sent.Stats(), Written: s.written.Stats(), PutTime: s.putTime.Stats(),
 		Active: s.active.Stats(), ActiveNow: s.activeNow.Load(), Commits: s.commits.Stats(), CommitFailures: s.commitFailures.Stats(),
 		RunningRatio: s.ratio(Running), PausedRatio: s.ratio(Paused),

@@ -43,6 +43,7 @@ type task struct {
 	state      State
 	trace      string
 	fatal      bool // FAILED: only rerunTask and stopTask help
+	anew       bool // the next incarnation is another task to who looks at its numbers
 	rerun      bool // start anew when the incarnation has ended
 	ranBefore  bool // was RUNNING since it was started or restarted
 	retries    int  // in a row, without any record delivered
@@ -164,6 +165,10 @@ func (t *task) start() {
 // begin starts an incarnation at the stored position.
 func (t *task) begin() {
 	t.cancelRetry()
+	if t.anew {
+		t.anew = false
+		t.vitals.stats.reset()
+	}
 	t.vitals.stats.activeNow.Store(0) // what an earlier incarnation had in flight is read again
 	r := &incarnation{
 		epoch:     t.epochs.Bump(),
@@ -198,6 +203,7 @@ func (t *task) onOpened(m *opened) {
 	r.pulseTimer = t.after(pulseEvery, &pulse{epoch: r.epoch})
 	if spec := r.parts.Transactions; spec != nil {
 		r.txn = &transaction{spec: spec}
+		r.stats.transactional.Store(true)
 	} else {
 		r.commitTimer = t.after(t.sys.opts.FlushInterval, &commitDue{epoch: r.epoch})
 	}
@@ -287,7 +293,7 @@ func (t *task) restart() {
 	}
 	t.log.Info("task restarts on request")
 	t.setRetries(0)
-	t.fatal, t.ranBefore = false, false
+	t.fatal, t.ranBefore, t.anew = false, false, true
 	t.setState(Restarting, "")
 	if t.run != nil {
 		t.rerun = true

@@ -23,3 +23,16 @@ type ErrorCounts struct {
 	DeadLetterRequests, DeadLetterFailures                              int64
 	LastErrorMillis                                                     int64 // ms since epoch, 0 = never
 }
+
+// since returns what came after an earlier count.
+func (c ErrorCounts) since(e ErrorCounts) ErrorCounts {
+	last := c.LastErrorMillis
+	if c.RecordFailures == e.RecordFailures && last == e.LastErrorMillis {
+		last = 0
+	}
+	return ErrorCounts{
+		RecordFailures: c.RecordFailures - e.RecordFailures, RecordErrors: c.RecordErrors - e.RecordErrors, RecordsSkipped: c.RecordsSkipped - e.RecordsSkipped,
+		Retries: c.Retries - e.Retries, ErrorsLogged: c.ErrorsLogged - e.ErrorsLogged, DeadLetterRequests: c.DeadLetterRequests - e.DeadLetterRequests,
+		DeadLetterFailures: c.DeadLetterFailures - e.DeadLetterFailures, LastErrorMillis: last,
+	}
+}

@@ -39,6 +39,8 @@ type transaction struct {
 	turn uint64 // tells the boundary of this transaction from an earlier one
 	// dirty: something was dispatched since the last commit; rows: not only empty frames.
 	dirty, rows bool
+	// written is how many records the task had delivered before this transaction.
+	written float64
 	// closing: the boundary was reached; what is in flight is waited for, then it is committed.
 	closing bool
 	// sealed: a frame was dropped, because the incarnation ends; those behind it must not pass.
@@ -77,6 +79,7 @@ func (t *task) admit(m *frameRead) bool {
 	x.rows = x.rows || len(m.frame.Batches) > 0
 	if !x.dirty {
 		x.dirty = true
+		x.written = r.stats.written.Stats().Total
 		x.turn++
 		wait := x.spec.Interval
 		if wait <= 0 {
@@ -135,6 +138,9 @@ func (t *task) turned(m *committed) {
 	}
 	if x.timer != nil {
 		x.timer.Stop()
+	}
+	if x.rows {
+		r.stats.transactions.Add(r.stats.written.Stats().Total - x.written)
 	}
 	if x.rows && t.retries > 0 {
 		t.setRetries(0) // DM-69

@@ -209,6 +209,10 @@ func TestTransaction_TakesWhatIsReadDuringACommit(t *testing.T) {
 		x.gate <- nil
 		x.want(t, []int64{1, 2, 3, 4}, []int64{1}, []int64{4})
 		x.gate <- nil
+		synctest.Wait()
+		if s := h.sys.Stats("c")[0]; !s.Transactional || s.Transactions.Count != 2 || s.Transactions.Min != 1 || s.Transactions.Max != 3 || s.Transactions.Avg != 2 {
+			t.Errorf("sizes of transactions: %+v", s.Transactions)
+		}
 		h.must(h.sys.Stop(h.Context(), "c"))
 		x.want(t, []int64{1, 2, 3, 4}, []int64{1}, []int64{4})
 	})

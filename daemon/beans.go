@@ -84,11 +84,15 @@ func taskBeans(c *metrics.Instance, state actors.State, s *actors.TaskStats, of 
 		return []javametrics.Attr{javametrics.Num(prefix, float64(s.ActiveNow)), javametrics.Num(prefix+"-max", s.Active.Max), javametrics.Num(prefix+"-avg", s.Active.Avg)}
 	}
 	if c.Type == sourceType {
-		return append(out, connectBean("source-task-metrics", append([]javametrics.Attr{
+		var transactions []javametrics.Attr
+		if x := &s.Transactions; s.Transactional {
+			transactions = []javametrics.Attr{javametrics.Num("transaction-size-min", x.Min), javametrics.Num("transaction-size-max", x.Max), javametrics.Num("transaction-size-avg", x.Avg)}
+		}
+		return append(out, connectBean("source-task-metrics", append(append([]javametrics.Attr{
 			javametrics.Num("source-record-poll-rate", s.Polled.Rate), javametrics.Num("source-record-poll-total", s.Polled.Total),
 			javametrics.Num("source-record-write-rate", s.Written.Rate), javametrics.Num("source-record-write-total", s.Written.Total),
 			javametrics.Num("poll-batch-max-time-ms", s.PollTime.Max), javametrics.Num("poll-batch-avg-time-ms", s.PollTime.Avg),
-		}, active("source-record-active-count")...), of...))
+		}, active("source-record-active-count")...), transactions...), of...))
 	}
 	return append(out, connectBean("sink-task-metrics", append([]javametrics.Attr{
 		javametrics.Num("sink-record-read-rate", s.Polled.Rate), javametrics.Num("sink-record-read-total", s.Polled.Total),

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anabranch/anabranch/configs"
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/daemon/tolerance"
 	deliverkafka "github.com/anabranch/anabranch/deliver/kafka"
@@ -36,6 +37,7 @@ func (t *taskEnv) deadLetters(topic string, replication int16) (*deliverkafka.De
 	props := t.clientProps("producer", producerOverride)
 	props[kafkaprops.ClientID] = t.clientID("dlq-producer", "producer", producerOverride)
 	producer := kafkaprops.Producer(props)
+	stats := t.clients.New(javametrics.ProducerClient, props[kafkaprops.ClientID])
 	if len(producer.Problems) > 0 {
 		return nil, producer.Problems
 	}
@@ -49,7 +51,7 @@ func (t *taskEnv) deadLetters(topic string, replication int16) (*deliverkafka.De
 		replication = 1 // it is one broker
 	}
 	return deliverkafka.NewDeadLetters(deliverkafka.DeadLetterConfig{Topic: topic, ReplicationFactor: replication,
-		Producer: producer, Admin: admin.Opts, Log: t.log}), nil
+		Producer: producer, Admin: admin.Opts, Log: t.log, Stats: stats}), nil
 }
 
 // clientID is Connect's name for a client, unless the user gives one.

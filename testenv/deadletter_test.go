@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,7 +170,13 @@ func TestDeadLetters_AsConnectWrites(t *testing.T) {
 		first += "\n" + strings.Join(letters(k.ReadAll(t, dlq+"-strict")), "\n")
 		return lettersOf, lines, first
 	}
-	ours, ourLines, ourTrace := run(PrivateAnabranch(t, k, AnabranchOptions{Props: map[string]string{"offset.flush.interval.ms": "500"}}), "ours")
+	our := PrivateAnabranch(t, k, AnabranchOptions{Props: map[string]string{"offset.flush.interval.ms": "500"}})
+	ours, ourLines, ourTrace := run(our, "ours")
+	for _, name := range []string{"kafka_producer_producer_metrics_record_send_total", "kafka_connect_task_error_metrics_deadletterqueue_produce_requests"} {
+		if text := rest(t, our, http.MethodGet, "/metrics", nil, http.StatusOK); !regexp.MustCompile(`(?m)^` + name + `[a-z_]*\{.*` + topic + `-ours.*} [1-9]`).MatchString(text) {
+			t.Errorf("no %s of the dead letter queue", name)
+		}
+	}
 	theirs, theirLines, theirTrace := run(Connect(t), "connect")
 	compareLetters(t, ours, theirs)
 	if ourLines != theirLines {

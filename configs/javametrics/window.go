@@ -45,6 +45,14 @@ func NewWindow(s Spec) *Window {
 	return &Window{spec: s, samples: make([]sample, s.Count+1)}
 }
 
+// Reset forgets everything that was measured.
+func (w *Window) Reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.samples)
+	w.at, w.total, w.n = 0, 0, 0
+}
+
 // Add records a value.
 func (w *Window) Add(v float64) { w.add(v, time.Now()) }
 

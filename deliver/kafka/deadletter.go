@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/configs/kafkaprops"
 	"github.com/anabranch/anabranch/deliver"
 	"github.com/anabranch/anabranch/records"
@@ -27,6 +28,8 @@ type DeadLetterConfig struct {
 	Producer *kafkaprops.Settings
 	Admin    []kgo.Opt
 	Log      *slog.Logger
+	// Stats are the producer's statistics; nil counts nothing.
+	Stats *javametrics.Client
 }
 
 // DeadLetters writes records that a sink connector could not process to a topic, as they came.
@@ -76,6 +79,9 @@ func (d *DeadLetters) Open(ctx context.Context) error {
 		kgo.UnknownTopicRetries(20), kgo.AllowIdempotentProduceCancellation())
 	if part := p.Partitioner(); part != nil {
 		opts = append(opts, kgo.RecordPartitioner(part))
+	}
+	if d.cfg.Stats != nil {
+		opts = append(opts, kgo.WithHooks(d.cfg.Stats))
 	}
 	if log := kafkaprops.NewClientLog(d.cfg.Log); log != nil {
 		opts = append(opts, kgo.WithLogger(log))
@@ -136,6 +142,7 @@ func (d *DeadLetters) Send(ctx context.Context, c *records.Consumed, more []reco
 	// ctx is only for the wait for room: a letter that was taken is not given up with its lane.
 	d.cl.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
 		if err != nil {
+			d.cfg.Stats.Failed(r.Topic, 1)
 			e := classify("write to the dead letter queue", "topic "+r.Topic, err)
 			if errors.Is(err, kerr.MessageTooLarge) {
 				e.Hint = "the record and the headers about its error are larger than max.request.size or the topic's max.message.bytes: raise producer.override.max.request.size and the topic's limit"
