@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KILLS ?= 20
 
-.PHONY: help build demo test unit golden crash cluster fuzz bench bench-rest lint fmt cover parts
+.PHONY: help build demo test unit golden crash cluster fuzz bench bench-rest bench-converters lint fmt cover parts
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,9 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 bench-rest: ## REST latency, start and memory with CONNECTORS (1000) paused connectors
 	ANABRANCH_BENCH_REST=$${CONNECTORS:-1000} $(GO) test -count=1 -timeout 10m -run TestBench_ManyPausedConnectors -v ./daemon | grep -v level=
+
+bench-converters: ## records a second per core beside the Java converters, RUNS=5
+	$(GO) run ./testenv/cmd/bench converters
 
 bench: ## side by side with Debezium on real servers; see docs/benchmarks.md
 	$(GO) run ./testenv/cmd/bench

@@ -35,6 +35,7 @@ type Judge struct {
 //	validate    Class, Config -> Answer.Keys with errors
 //	encode      Class, Config, Use, Values -> Answer.Results with Data
 //	decode      Class, Config, Use, Data -> Answer.Results with Schema and Value
+//	bench       Class, Config, Use, Values (one), Millis, Warm, Rounds -> Answer.Write, Answer.Read, Answer.Text
 //	format      Text (the pattern), Millis -> Answer.Text
 //	parse       Text (the pattern), Input -> Answer.Millis
 type Question struct {
@@ -48,6 +49,8 @@ type Question struct {
 	Text    string            `json:"text"`
 	Input   string            `json:"input"`
 	Millis  int64             `json:"millis"`
+	Warm    int               `json:"warm"` // rounds that do not count, of Millis each
+	Rounds  int               `json:"rounds"`
 }
 
 // Answer is what the Java classes did with a Question. Error is an exception that came before
@@ -58,6 +61,8 @@ type Answer struct {
 	Keys    []JudgeKey   `json:"keys"`
 	Text    string       `json:"text"`
 	Millis  *json.Number `json:"millis"`
+	Write   []float64    `json:"write"` // records a second, for each round
+	Read    []float64    `json:"read"`
 }
 
 // JudgeCase is the outcome of one record or value.
@@ -105,9 +110,20 @@ func NewJudge(t testing.TB, plugins ...string) *Judge {
 	if testing.Short() {
 		t.Skip("testenv: asks Java's classes")
 	}
+	return newJudge(t, []string{"-XX:TieredStopAtLevel=1"}, plugins) // starts quicker
+}
+
+// NewFastJudge is a Judge whose JVM compiles as it does in production, to be measured.
+func NewFastJudge(t testing.TB, plugins ...string) *Judge {
+	t.Helper()
+	return newJudge(t, nil, plugins)
+}
+
+func newJudge(t testing.TB, flags, plugins []string) *Judge {
+	t.Helper()
 	ctx, cancel := patience(t, prepareWithin)
 	defer cancel()
-	j, stop, err := startJudge(ctx, plugins)
+	j, stop, err := startJudge(ctx, flags, plugins)
 	settle(t, err)
 	t.Cleanup(func() {
 		if err := stop(); err != nil {
@@ -117,7 +133,7 @@ func NewJudge(t testing.TB, plugins ...string) *Judge {
 	return j
 }
 
-func startJudge(ctx context.Context, plugins []string) (*Judge, func() error, error) {
+func startJudge(ctx context.Context, flags, plugins []string) (*Judge, func() error, error) {
 	bin, err := java(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -134,9 +150,9 @@ func startJudge(ctx context.Context, plugins []string) (*Judge, func() error, er
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(bin, "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
+	cmd := exec.Command(bin, append(append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData"}, flags...),
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-Duser.language=en", "-Duser.country=US",
-		"-cp", strings.Join(append(path, classes), ":"), "Judge")
+		"-cp", strings.Join(append(path, classes), ":"), "Judge")...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,8 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
@@ -19,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TimeZone;
+import java.util.concurrent.Callable;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -93,6 +96,9 @@ public class Judge {
                 return;
             case "decode":
                 decode(q, answer);
+                return;
+            case "bench":
+                bench(q, answer);
                 return;
             case "format": {
                 SimpleDateFormat f = new SimpleDateFormat(q.get("text").asText());
@@ -243,6 +249,43 @@ public class Judge {
                 result.set("value", node(sv.schema(), sv.value()));
             } catch (Exception e) {
                 result.set("error", error(e));
+            }
+        }
+    }
+
+    /** What was made last: it must not be optimized away. */
+    static volatile Object made;
+
+    static void bench(JsonNode q, ObjectNode answer) throws Exception {
+        Converter c = (Converter) converter(q);
+        JsonNode v = q.get("values").get(0);
+        Schema schema = schema(v.get("schema"));
+        Object value = value(schema, v.get("value"));
+        RecordHeaders headers = new RecordHeaders();
+        byte[] data = c.fromConnectData("topic", headers, schema, value);
+        answer.put("text", hex(data));
+        rates(q, answer.putArray("write"), () -> c.fromConnectData("topic", headers, schema, value));
+        rates(q, answer.putArray("read"), () -> c.toConnectData("topic", headers, data));
+    }
+
+    /** Calls a second of this thread's own processor time, so that other load does not count. */
+    static void rates(JsonNode q, ArrayNode out, Callable<Object> call) throws Exception {
+        ThreadMXBean clock = ManagementFactory.getThreadMXBean();
+        long round = q.get("millis").asLong() * 1_000_000;
+        int warm = q.get("warm").asInt();
+        for (int i = 0; i < warm + q.get("rounds").asInt(); i++) {
+            long start = clock.getCurrentThreadCpuTime();
+            long took;
+            long n = 0;
+            do {
+                for (int j = 0; j < 500; j++) {
+                    made = call.call();
+                }
+                n += 500;
+                took = clock.getCurrentThreadCpuTime() - start;
+            } while (took < round);
+            if (i >= warm) {
+                out.add(n * 1e9 / took);
             }
         }
     }

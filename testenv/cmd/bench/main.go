@@ -12,6 +12,7 @@ import (
 )
 
 const usage = `usage: go run ./testenv/cmd/bench     (or: make bench), steered by the environment
+       go run ./testenv/cmd/bench converters     (or: make bench-converters), only RUNS counts
 
   ONLY=start,stream,snapshot,latency,memory,sink   what is measured (all)
   WHO=debezium,tuned,anabranch                     who (all)
@@ -26,7 +27,8 @@ const usage = `usage: go run ./testenv/cmd/bench     (or: make bench), steered b
 `
 
 func main() {
-	if len(os.Args) > 1 {
+	converters := len(os.Args) == 2 && os.Args[1] == "converters"
+	if len(os.Args) > 1 && !converters {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
 	}
@@ -36,7 +38,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok := bench.Run(ctx, o, os.Stdout)
+	run := bench.Run
+	if converters {
+		run = bench.RunConverters
+	}
+	ok := run(ctx, o, os.Stdout)
 	cancel()
 	if !ok {
 		os.Exit(1)
