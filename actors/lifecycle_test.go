@@ -276,13 +276,14 @@ func TestTask_StopWhileSourceIgnoresItsContext(t *testing.T) {
 				}
 				frames := make(chan *records.Frame, 1)
 				frames <- frameOf(at("s", 1), batchOf("a", 1))
-				closed := false
+				closed, commits := false, 0
 				h.start("c", parts(Parts{
 					Source: &fakeSource{
 						open: func(context.Context, []records.Position) error { block("open"); return nil },
 						read: func(ctx context.Context) (*records.Frame, error) { block("read"); return readFrames(frames)(ctx) },
 						commit: func(context.Context, records.Position) error {
 							block("commit")
+							commits++
 							return nil
 						},
 						close: func() error { block("close"); closed = true; return nil },
@@ -305,8 +306,16 @@ func TestTask_StopWhileSourceIgnoresItsContext(t *testing.T) {
 				if got := h.lastState("c/0"); got != "UNASSIGNED" {
 					t.Fatal(got)
 				}
+				before := commits
 				close(release)
 				synctest.Wait()
+				// Who was left behind commits nothing more and tells nothing (CW-258).
+				if commits != before && where != "commit" {
+					t.Errorf("%d commits afterwards", commits-before)
+				}
+				if got := h.lastState("c/0"); got != "UNASSIGNED" {
+					t.Error(got)
+				}
 				if !closed {
 					t.Fatal("not closed when it let go")
 				}
