@@ -25,6 +25,7 @@ type System struct {
 	notifier *notifier
 	board    board
 	started  startups
+	left     leftovers
 	lib      *actor.ActorSystem
 	registry *actor.PID
 	pumps    sync.WaitGroup // every pump of every task

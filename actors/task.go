@@ -188,8 +188,14 @@ func (t *task) begin() {
 	r.work, r.endWork = context.WithCancelCause(r.life)
 	r.read, r.endRead = context.WithCancelCause(r.work)
 	t.run = r
-	build := t.spec.Build
-	r.pumps.start(func() error { return r.readLoop(build) }, func(err error) {
+	build, left := t.spec.Build, &t.sys.left
+	r.pumps.start(func() error {
+		left.wait(r.read, r.who)
+		if r.read.Err() != nil {
+			return nil // the end was asked for meanwhile
+		}
+		return r.readLoop(build)
+	}, func(err error) {
 		r.tell(&readEnded{epoch: r.epoch, err: err})
 	})
 }

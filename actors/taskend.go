@@ -184,11 +184,13 @@ func (t *task) abandon() {
 	for _, l := range r.actors {
 		t.ctx.Stop(l.pid)
 	}
+	closed := t.sys.left.add(r.who)
 	closer := pumps{all: &t.sys.pumps}
 	closer.start(func() error { r.pumps.own.Wait(); return r.close() }, func(err error) {
 		if err != nil {
 			r.log.Warn("close source and sink", keyErr, err)
 		}
+		closed()
 	})
 }
 

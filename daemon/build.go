@@ -4,11 +4,10 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/anabranch/anabranch/actors"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
+	"github.com/anabranch/anabranch/daemon/metrics"
 	"github.com/anabranch/anabranch/daemon/store"
 	"github.com/anabranch/anabranch/daemon/tolerance"
 	"github.com/anabranch/anabranch/records"
@@ -19,7 +18,7 @@ import (
 // buildEnv is what every task gets from the process.
 type buildEnv struct {
 	worker  *configs.Worker
-	metrics prometheus.Registerer
+	metrics *metrics.Tasks
 	offsets *store.Offsets
 	// fresh says why nothing may be stored at the moment: others may have the tasks (CW-224). nil is
 	// always.

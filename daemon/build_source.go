@@ -23,12 +23,6 @@ const (
 	retryWaitKey      = "retriable.restart.connector.wait.ms" // DM-58
 )
 
-// Labels of the series of one task.
-const (
-	labelConnector = "connector"
-	labelTask      = "task"
-)
-
 // sourceFunc makes a source; it does not connect.
 type sourceFunc func(v *configs.Values, env capture.Env) (capture.Source, error)
 
@@ -79,7 +73,7 @@ func (t *taskEnv) retries(v *configs.Values, p *actors.Parts) {
 
 // registerer gives a task's series its labels.
 func (t *taskEnv) registerer() prometheus.Registerer {
-	return prometheus.WrapRegistererWith(prometheus.Labels{labelConnector: t.connector, labelTask: fmt.Sprint(t.task)}, t.metrics)
+	return t.metrics.New(t.connector, fmt.Sprint(t.task))
 }
 
 // producer makes the Kafka sink of a source connector. The settings come from the worker's

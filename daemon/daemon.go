@@ -302,7 +302,8 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	if err != nil {
 		return nil, rest.Options{}, fmt.Errorf("%s: %w", configs.MetricNamesKey, err)
 	}
-	h.env = buildEnv{worker: w, metrics: registry, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
+	tasks := metrics.NewTasks()
+	h.env = buildEnv{worker: w, metrics: tasks, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
 	if w.TopicTracking {
 		h.env.useTopic = h.statuses.UseTopic
 	}
@@ -331,7 +332,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	registry.MustRegister(metrics.NewWorker(h.instances), metrics.NewMBeans(h.beans, names))
 	options := rest.Options{
 		Scrub:  w.Providers.Scrub,
-		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry),
+		Herder: h, Log: log, Version: kafkaVersion, Commit: commit, Metrics: metrics.Handler(registry, tasks),
 		Client: h.client, TopicTracking: w.TopicTracking, TopicTrackingReset: w.TopicTrackingReset,
 	}
 	h.levels = levels

@@ -14,13 +14,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anabranch/anabranch/actors"
 	capturefile "github.com/anabranch/anabranch/capture/file"
 	"github.com/anabranch/anabranch/configs"
 	"github.com/anabranch/anabranch/configs/javametrics"
 	"github.com/anabranch/anabranch/daemon/logging"
+	"github.com/anabranch/anabranch/daemon/metrics"
 	"github.com/anabranch/anabranch/daemon/rest"
 	"github.com/anabranch/anabranch/daemon/store"
 	deliverfile "github.com/anabranch/anabranch/deliver/file"
@@ -204,7 +204,7 @@ func newBenchIn(t *testing.T, join func(*herder), logs ...*store.MemoryLog) *ben
 		configs: store.NewConfigs(logs[0], quiet), offsets: store.NewOffsets(logs[1], quiet), statuses: store.NewStatuses(logs[2], "host:8083", 1, quiet)})
 	join(b.h)
 	b.h.statuses.VersionOf = b.h.version
-	b.h.env = buildEnv{worker: w, metrics: prometheus.NewRegistry(), offsets: b.h.offsets}
+	b.h.env = buildEnv{worker: w, metrics: metrics.NewTasks(), offsets: b.h.offsets}
 	b.system.status = b.h.statuses
 	_, levels := logging.New(io.Discard)
 	b.Server = httptest.NewServer(rest.NewServer(rest.Options{Herder: b.h, Version: kafkaVersion, Commit: "abc", Loggers: levels, TopicTracking: true, TopicTrackingReset: true}))

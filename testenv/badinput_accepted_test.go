@@ -27,8 +27,8 @@ func TestBadInput_Accepted(t *testing.T) {
 
 	t.Run("unknown option", func(t *testing.T) {
 		body := rest(t, b.w, http.MethodPut, "/connector-plugins/MySqlConnector/config/validate", with(mysql, "name", "odd", "databse.hostname", "x"), http.StatusOK)
-		if !strings.Contains(body, `"error_count":0`) || !strings.Contains(body, `"name":"databse.hostname"`) {
-			t.Errorf("validate does not report the unknown option: %.300s", body)
+		if !strings.Contains(body, `"error_count":0`) { // as Connect, which lists known keys only
+			t.Errorf("validate refuses the unknown option: %.300s", body)
 		}
 		rest(t, b.w, http.MethodPost, "/connectors", map[string]any{"name": "odd", "config": with(mysql, "databse.hostname", "x")}, http.StatusCreated)
 		recovers(t, b.w, "odd")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -77,7 +78,7 @@ func (k *KafkaServer) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 }
 
 // ReadAll returns what the topics hold at the moment of the call, ordered by topic,
-// partition and offset. Only committed records are returned.
+// partition and offset. Only committed records are returned; a topic that is not there yet holds nothing.
 func (k *KafkaServer) ReadAll(t testing.TB, topics ...string) []*kgo.Record {
 	t.Helper()
 	ctx, cancel := patience(t, time.Minute)
@@ -98,6 +99,9 @@ func (k *KafkaServer) readAll(ctx context.Context, topics []string) ([]*kgo.Reco
 	starts, err := kadm.NewClient(admin).ListStartOffsets(ctx, topics...)
 	if err == nil {
 		err = starts.Error()
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

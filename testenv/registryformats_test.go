@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // readFormat reads a topic with Confluent's Python client: JSON Schema (validated by the jsonschema
@@ -119,6 +120,8 @@ func TestRegistryFormats_OthersReadWhatWeWrote(t *testing.T) {
 			}
 			w.Create(t, prefix, config)
 			topic := prefix + "." + name + ".items"
+			// The other client does not wait for a topic that is not there yet.
+			waitFor(t, w, "rows in the topic", 30*time.Second, func() bool { return len(k.ReadAll(t, topic)) > 0 })
 			out := strings.Split(strings.TrimSpace(Python(t, readFormat, "", k.Bootstrap(), r.URL(), topic, "2", format)), "\n")
 			for i, want := range []string{
 				map[string]string{

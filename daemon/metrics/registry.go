@@ -1,12 +1,10 @@
 package metrics
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/anabranch/anabranch/actors"
 )
@@ -24,11 +22,6 @@ func NewRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
-}
-
-// Handler serves a registry.
-func Handler(r *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: false})
 }
 
 // worker collects the series of the worker when it is scraped, so that none outlives its owner.

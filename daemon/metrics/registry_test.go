@@ -21,7 +21,7 @@ func serve(t *testing.T, sets []string, beans ...javametrics.MBean) string {
 	r := NewRegistry()
 	r.MustRegister(NewMBeans(func() []javametrics.MBean { return beans }, rules))
 	w := httptest.NewRecorder()
-	Handler(r).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	Handler(r, NewTasks()).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {
 		t.Fatalf("%s: %d %s", sets, w.Code, w.Body)
 	}
