@@ -23,8 +23,8 @@ type buildEnv struct {
 	// fresh says why nothing may be stored at the moment: others may have the tasks (CW-224). nil is
 	// always.
 	fresh func() error
-	// useTopic notes an active topic (CW-270); nil when topic.tracking.enable is false.
-	useTopic func(connector string, task int, topic string)
+	// active takes the active topics (CW-270); nil when topic.tracking.enable is false.
+	active activeTopics
 	// evict takes dead members out of a consumer group; nil does not.
 	evict func(ctx context.Context, group, clientID string)
 	// explain tells more about errors of Kafka clients; nil knows nothing more.

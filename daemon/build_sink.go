@@ -48,10 +48,6 @@ func sinkParts(makeSink sinkFunc) func(t taskEnv) (actors.Parts, error) {
 		if err != nil {
 			return actors.Parts{}, err
 		}
-		if t.useTopic != nil {
-			connector, task, note := t.connector, t.task, t.useTopic
-			sink = watchTopics(sink, true, func(topic string) { note(connector, task, topic) })
-		}
 		return actors.Parts{Source: source, Sink: sink, NewChain: chain, Tolerance: failures, MaxRetries: restartsUnlimited, RetryWaitMillis: restartWaitMillis}, nil
 	}
 }
@@ -66,6 +62,9 @@ func (t *taskEnv) consumer(v *configs.Values, failures *tolerance.Operator, env 
 	}
 	cfg := capturekafka.FromSettings(s, t.connector)
 	cfg.Stats = t.clients.New(javametrics.ConsumerClient, props[kafkaprops.ClientID])
+	if t.active != nil {
+		cfg.Active = func(topic string) { t.active.UseTopic(t.connector, t.task, topic) }
+	}
 	cfg.Failures, cfg.KeepConsumed, cfg.BeforeCommit = failures, failures.KeepsRecords(), failures.BeforeCommit
 	if id := fmt.Sprintf("connector-consumer-%s-%d", t.connector, t.task); t.evict != nil && props[kafkaprops.ClientID] == id {
 		cfg.BeforeJoin = func(ctx context.Context) { t.evict(ctx, cfg.Group, id) }

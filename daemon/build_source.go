@@ -122,9 +122,8 @@ func (t *taskEnv) producer(failures records.Failures, registerer prometheus.Regi
 	if t.explain != nil {
 		sink = &explainedSink{sink, t.explain}
 	}
-	if t.useTopic != nil {
-		connector, task, note := t.connector, t.task, t.useTopic
-		sink = watchTopics(sink, false, func(topic string) { note(connector, task, topic) })
+	if t.active != nil {
+		sink = &topicWatch{sink, t.active, t.connector, t.task}
 	}
 	return sink, transactions, nil
 }

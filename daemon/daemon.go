@@ -305,7 +305,7 @@ func assemble(w *configs.Worker, files []connectorFile, levels *logging.Levels, 
 	tasks := metrics.NewTasks()
 	h.env = buildEnv{worker: w, metrics: tasks, offsets: h.offsets, explain: explain, clients: javametrics.NewClients(samples)}
 	if w.TopicTracking {
-		h.env.useTopic = h.statuses.UseTopic
+		h.env.active = h.statuses
 	}
 	if w.Mode == configs.Distributed {
 		h.signer = cluster.NewSigner(cluster.SignConfig{TTL: w.Signing.KeyTTL, KeyAlgorithm: w.Signing.KeyAlgorithm, KeySize: w.Signing.KeyBits,

@@ -39,6 +39,9 @@ type Config struct {
 	Stats *javametrics.Client
 	// Failures decides about records that a converter cannot read; nil is records.Strict.
 	Failures records.Failures
+	// Active hears of each frame the topic of which a record was read, before transforms (CW-270);
+	// nil is nobody.
+	Active func(topic string)
 	// KeepConsumed keeps each record's bytes in its batch, for a dead letter queue.
 	KeepConsumed bool
 	// BeforeCommit returns when everything is durable that must be so before offsets are

@@ -39,6 +39,7 @@ func (d *decoder) frame(ctx context.Context, tp topicPartition, recs []*kgo.Reco
 	size := 0
 	var prev *kgo.Record // the record whose headers are in prevOff, prevN
 	var prevOff, prevN uint32
+	noted := d.cfg.Active == nil
 	for n < len(recs) && n < d.rows && size < defaultFrameBytes {
 		r := recs[n]
 		n++
@@ -58,6 +59,10 @@ func (d *decoder) frame(ctx context.Context, tp topicPartition, recs []*kgo.Reco
 			if dropped {
 				continue
 			}
+		}
+		if !noted {
+			noted = true
+			d.cfg.Active(tp.topic)
 		}
 		if d.cfg.KeepConsumed {
 			b.Consumed = append(b.Consumed, consumed(r))

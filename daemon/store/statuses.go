@@ -226,8 +226,19 @@ func (s *Statuses) Remove(connector string) {
 	delete(s.tasks, connector)
 }
 
+// UsesTopic tells whether a topic is known as active. Tasks ask for each batch.
+func (s *Statuses) UsesTopic(connector, topic string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, known := s.topics[connector][topic]
+	return known
+}
+
 // UseTopic notes that a task wrote to or read from a topic (CW-182, CW-270).
 func (s *Statuses) UseTopic(connector string, task int, topic string) {
+	if s.UsesTopic(connector, topic) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.topics[connector][topic]; known {
