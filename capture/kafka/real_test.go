@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -113,7 +114,14 @@ func TestSource_MembersComeAndGoOnRealKafka(t *testing.T) {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
-				t.Fatalf("%d of %d records were read", got, n)
+				lanes := map[string]int{}
+				mu.Lock()
+				for at := range seen {
+					lanes[at[:strings.LastIndexByte(at, '@')]]++
+				}
+				mu.Unlock()
+				at, err := kadm.NewClient(cl).FetchOffsets(t.Context(), cfg.Group)
+				t.Fatalf("%d of %d records were read: %v; committed %v %v", got, n, lanes, at, err)
 			}
 		}
 	}
