@@ -68,6 +68,9 @@ func TestSource_MembersComeAndGoOnRealKafka(t *testing.T) {
 			for {
 				f, err := s.Read(readCtx)
 				if err != nil {
+					if readCtx.Err() == nil {
+						t.Errorf("a member reads no more: %v", err)
+					}
 					return
 				}
 				mu.Lock()
