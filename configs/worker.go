@@ -59,6 +59,7 @@ const (
 // Topic is one internal topic with its settings for creation (CW-101 to CW-103).
 type Topic struct {
 	Name        string
+	Key         string // that names it in the worker file, such as config.storage.topic
 	Partitions  int32
 	Replication int16
 	Settings    map[string]string // further topic configs
@@ -203,7 +204,7 @@ func NewWorker(mode Mode, raw map[string]string) (*Worker, error) {
 // topicOf reads one internal topic; keys under the prefix that are not its own name,
 // partitions and replication factor are topic configs (CW-102), which never override compaction.
 func topicOf(raw map[string]string, prefix string, partitions, replication int64) Topic {
-	t := Topic{Name: trim(raw[prefix+"topic"]), Partitions: int32(partitions), Replication: int16(replication), Settings: map[string]string{}}
+	t := Topic{Name: trim(raw[prefix+"topic"]), Key: prefix + "topic", Partitions: int32(partitions), Replication: int16(replication), Settings: map[string]string{}}
 	for k, v := range raw {
 		name, ok := strings.CutPrefix(k, prefix)
 		switch {

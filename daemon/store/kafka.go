@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (l *KafkaLog) prepare(ctx context.Context, adm *kadm.Client) (starts, ends 
 		}
 	}
 	if l.one && partitions != 1 {
-		return nil, nil, l.fail(fmt.Errorf("topic has %d partitions, but its order must be total", partitions),
+		return nil, nil, l.fail(fmt.Errorf("the topic of %s has %d partitions, but its order must be total", l.key(), partitions),
 			"config.storage.topic must have exactly one partition: create it anew, or name another topic", true)
 	}
 	if err := l.checkPolicy(ctx, adm); err != nil {
@@ -193,6 +194,9 @@ func (l *KafkaLog) retryCreate(ctx context.Context, err error) bool {
 	}
 }
 
+// key is the key of the worker file that names the topic.
+func (l *KafkaLog) key() string { return cmp.Or(l.topic.Key, "a connector") }
+
 // checkPolicy refuses a topic from which records could expire (CW-152).
 func (l *KafkaLog) checkPolicy(ctx context.Context, adm *kadm.Client) error {
 	all, err := adm.DescribeTopicConfigs(ctx, l.topic.Name)
@@ -200,13 +204,16 @@ func (l *KafkaLog) checkPolicy(ctx context.Context, adm *kadm.Client) error {
 		err = all[0].Err
 	}
 	if err != nil {
+		if ctx.Err() != nil {
+			return l.fail(ctx.Err(), "", false) // another topic ended the start
+		}
 		l.slog.Warn("cleanup.policy of the internal topic cannot be checked; make sure that it is compact", "err", err)
 		return nil
 	}
 	for _, c := range all[0].Configs {
 		if c.Key == "cleanup.policy" && c.MaybeValue() != "compact" {
-			return l.fail(fmt.Errorf("topic has cleanup.policy=%s, so its records may be deleted", c.MaybeValue()),
-				"set cleanup.policy=compact on the topic", true)
+			return l.fail(fmt.Errorf("the topic of %s has cleanup.policy=%s, so its records may be deleted", l.key(), c.MaybeValue()),
+				"set cleanup.policy=compact on the topic, or name another one", true)
 		}
 	}
 	return nil
