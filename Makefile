@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 KILLS ?= 20
 
-.PHONY: help build demo test unit golden crash cluster fuzz bench bench-rest bench-converters lint fmt cover parts
+.PHONY: help build demo test unit golden crash cluster system fuzz bench bench-rest bench-converters lint fmt cover parts
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,9 @@ crash: ## kill the daemon at random moments, KILLS times for source and sink eac
 
 cluster: ## group membership beside Java workers and with brokers that come and go
 	ANABRANCH_SLOW=1 $(GO) test -count=1 -timeout 20m -run 'BesideJava|CoordinatorComes' -v ./daemon/cluster
+
+system: ## what users do to a worker, beside the real one also where `make test` leaves it out
+	ANABRANCH_SLOW=1 $(GO) test -count=1 -timeout 30m -run 'TestWorker_' -v ./testenv
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \

@@ -20,6 +20,8 @@ type AnabranchOptions struct {
 	Props map[string]string // over the worker.properties that a Connect worker gets too
 	CPUs  string            // list for taskset(1); all if empty
 	Env   []string
+	// Standalone are the connector files of a worker without a group.
+	Standalone []string
 }
 
 // PrivateAnabranch builds our binary and runs it on the given broker, in distributed mode,
@@ -74,6 +76,10 @@ func anabranchPlan(bootstrap, group string, o AnabranchOptions) *plan {
 		stop:   syscall.SIGTERM,
 		prepare: func(_ context.Context, r *record) error {
 			props := workerProps(r, bootstrap, group)
+			if o.Standalone != nil {
+				maps.DeleteFunc(props, func(k, _ string) bool { return k == "group.id" || strings.Contains(k, ".storage.") })
+				props["offset.storage.file.filename"] = filepath.Join(r.Dir, "connect.offsets")
+			}
 			maps.Copy(props, o.Props)
 			return writeProps(filepath.Join(r.Dir, "worker.properties"), props)
 		},
@@ -82,7 +88,7 @@ func anabranchPlan(bootstrap, group string, o AnabranchOptions) *plan {
 			if err != nil {
 				return command{}, err
 			}
-			cmd := command{path: bin, args: []string{"run", filepath.Join(r.Dir, "worker.properties")}, dir: r.Dir, env: o.Env}
+			cmd := command{path: bin, args: append([]string{"run", filepath.Join(r.Dir, "worker.properties")}, o.Standalone...), dir: r.Dir, env: o.Env}
 			if o.CPUs != "" {
 				cmd.args = append([]string{"-c", o.CPUs, cmd.path}, cmd.args...)
 				cmd.path = "taskset"
