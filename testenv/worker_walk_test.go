@@ -136,7 +136,7 @@ func (p *pair) step(t *testing.T, kind string, w *ConnectWorker, connector strin
 		var err error
 		code, answer, err = w.Call(t.Context(), s.method, fill(s.path), body)
 		last = fmt.Sprint(code, " ", string(answer), " ", err)
-		return err == nil && !strings.Contains(string(answer), "conflicting operation") && !strings.Contains(string(answer), "rebalance is expected")
+		return err == nil && !strings.Contains(string(answer), "conflicting operation") && !strings.Contains(string(answer), "stale configuration") && !strings.Contains(string(answer), "rebalance is expected")
 	})
 	return fmt.Sprint(code, " ", mask(string(answer))), err
 }
