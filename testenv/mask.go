@@ -23,6 +23,8 @@ var (
 	sourceThread  = regexp.MustCompile(`"thread":(?:\d+|null)`)
 	snapshotWord  = regexp.MustCompile(`"snapshot":"(true|first|last|first_in_data_collection|last_in_data_collection)"`)
 	ddlRow        = regexp.MustCompile(`"snapshot":"(?:true|first|last|first_in_data_collection|last_in_data_collection)"`)
+	flatSnapshot  = []byte(`"__op":"r"`) // a snapshot row that was flattened with its source's time
+	flatTimes     = regexp.MustCompile(`"__source_ts_(ms|us|ns)":-?\d+`)
 	historyTime   = regexp.MustCompile(`"ts_ms" : \d+`)
 	historySecs   = regexp.MustCompile(`"ts_sec" : \d+`)
 	historyPos    = regexp.MustCompile(`"pos" : \d+`)
@@ -35,6 +37,9 @@ var (
 func maskData(p []byte) []byte {
 	if p == nil {
 		return nil
+	}
+	if bytes.Contains(p, flatSnapshot) {
+		p = flatTimes.ReplaceAll(p, []byte(`"__source_ts_$1":0`))
 	}
 	out := make([]byte, 0, len(p))
 	last := 0
