@@ -178,6 +178,17 @@ func (r *replay) request(t *testing.T, at string, l replayLine) {
 	if failed {
 		return
 	}
+	// Connect shows offsets and topics some time after it has changed them.
+	late := l.method == "GET" && l.mark == "" && (strings.HasSuffix(l.path, "/offsets") || strings.HasSuffix(l.path, "/topics"))
+	for until := time.Now().Add(5 * time.Second); late && answers[0] != answers[1] && time.Now().Before(until); {
+		<-time.After(100 * time.Millisecond)
+		again, err := r.sides[0].patient(l)
+		if err != nil {
+			t.Errorf("%s\n java: %v", at, err)
+			return
+		}
+		answers[0] = again
+	}
 	if strings.Contains(l.mark, "~") {
 		for i := range answers {
 			if strings.HasPrefix(answers[i].body, `{"error_code":`) {
